@@ -1,0 +1,33 @@
+//! The names of the bus's metrics.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+pub(super) const UP: &str = "orderboard_bus_up";
+pub(super) const PUBLISHED: &str = "orderboard_bus_published_rows_total";
+pub(super) const SUPPRESSED: &str = "orderboard_bus_suppressed_rows_total";
+pub(super) const PUBLISH_ERRORS: &str = "orderboard_bus_publish_errors_total";
+pub(super) const PUBLISH_SECONDS: &str = "orderboard_bus_publish_seconds";
+pub(super) const RECEIVED: &str = "orderboard_bus_received_messages_total";
+pub(super) const DUPLICATES: &str = "orderboard_bus_duplicate_messages_total";
+pub(super) const UNREADABLE: &str = "orderboard_bus_unreadable_total";
+pub(super) const RECOVERIES: &str = "orderboard_bus_recoveries_total";
+pub(super) const BRIDGED: &str = "orderboard_bus_bridged_messages_total";
+pub(super) const RELOADS: &str = "orderboard_bus_reloads_total";
+pub(super) const DIRECT: &str = "orderboard_bus_direct_rows_total";
+pub(super) const DIRECT_DROPPED: &str = "orderboard_bus_direct_dropped_rows_total";
+
+pub(super) fn describe() {
+    describe_gauge!(UP, "1 while news travels over Redis, 0 while it does not");
+    describe_counter!(PUBLISHED, "Rows sent");
+    describe_counter!(SUPPRESSED, "Rows not sent because that version had been carried already");
+    describe_counter!(PUBLISH_ERRORS, "Publish calls that failed");
+    describe_histogram!(PUBLISH_SECONDS, Unit::Seconds, "One publish call, waiting for a free place included");
+    describe_counter!(RECEIVED, "Live messages that continued the sequence");
+    describe_counter!(DUPLICATES, "Live messages dropped because the history had brought them");
+    describe_counter!(UNREADABLE, "Messages or rows on our channel that could not be read");
+    describe_counter!(RECOVERIES, "Recoveries of the feed, by reason");
+    describe_counter!(BRIDGED, "Messages read from the history to fill a gap");
+    describe_counter!(RELOADS, "Gaps that nothing could bridge");
+    describe_counter!(DIRECT, "Rows handed to this node's feed without Redis");
+    describe_counter!(DIRECT_DROPPED, "Rows not handed over because the reader was too slow");
+}

@@ -1,0 +1,181 @@
+//! The change feed: news of rows, carried to every node over Redis. Everything about Redis lives here.
+//!
+//! MySQL is the truth. The bus never holds anything that cannot be read there again, and losing all of Redis
+//! costs speed, not correctness.
+//!
+//! # The protocol
+//!
+//! News is a sequence of messages `{epoch, seq, items}`. `seq` counts from 1 without holes within an epoch; the
+//! epoch is random, and a new one says that nothing is known about what lies between. With the prefix `ob`:
+//!
+//! | key | type | what |
+//! |---|---|---|
+//! | `{ob}:news:meta` | hash | `epoch`, `seq` last used, `run` = run id of the server that counts, `bytes` sent |
+//! | `{ob}:news:history` | stream | the last 20,000 messages or 64 MiB, entry id = `seq-0` |
+//! | `{ob}:news` | channel | the messages as they happen |
+//! | `{ob}:v:order:123` | string, 300 s | the newest version carried for that row |
+//!
+//! The hash tag keeps all keys in one slot of a cluster. *Publishing* is one Lua script (`publish.lua`): rows whose
+//! version was carried already are left out, and if any are left they get the next `seq`, go into the history
+//! and onto the channel. A publish that is sent twice sends nothing the second time.
+//!
+//! *Reading*: subscribe, then read the position on the same connection, then fill the gap from the history; the
+//! live messages that arrive meanwhile wait in a bounded buffer and are dropped by `seq` where they overlap.
+//! That is the only way to recover, and everything leads to it: the start, a lost connection, a hole in `seq`, a
+//! reader that lagged, another epoch. What the history cannot bridge becomes [`FeedEvent::Reload`].
+//!
+//! Redis delivers published messages at most once, and the last one may get lost without a later one to reveal
+//! it. So each node reads the position every 300 ms on its subscriber connection: whatever the answer counts
+//! was sent before it on that connection, and what has not arrived by then is lost. The same reading is the
+//! health check, and finds a flushed database.
+//!
+//! # The epoch
+//!
+//! A server that restarts may have lost its last second and would use sequence numbers twice. `epoch.lua`
+//! compares the server's run id with the one in the hash and starts a new epoch when they differ; it runs after
+//! each connect and with each position reading. A publisher cannot overtake it: a new server process does not
+//! know the publish script, and whoever loads it there runs `epoch.lua` first.
+//!
+//! # Guarantees
+//!
+//! - The first event is `Reload`. After `Reload(p)` or `Items { at: p, .. }` the next `Items` carries `p.seq + 1`
+//!   of the same epoch. Nothing is left out silently.
+//! - After `Reload(p)`, whatever was published up to `p` was committed before; read MySQL after the event.
+//! - Order between rows is no promise: the version decides, and the same state may come twice.
+//! - Every queue and buffer here is bounded and counted in a metric (`orderboard_bus_…`).
+//!
+//! `flow` and `jobs` publish, `live` reads. Nothing here knows what a row means, begins a transaction, or waits
+//! for Redis on somebody's request longer than the command timeout.
+
+mod client;
+mod error;
+mod feed;
+mod health;
+mod keys;
+mod metric;
+mod publish;
+mod reader;
+mod recover;
+mod wire;
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+
+pub use error::BusError;
+pub use feed::{Feed, FeedEvent};
+
+use crate::domain::news::Item;
+use client::{EVENTS_MAX, Link};
+use health::Health;
+use keys::Keys;
+use publish::Publisher;
+use reader::Reader;
+
+/// Batches of directly delivered rows that may wait for a reader.
+const DIRECT_BATCHES_MAX: usize = 64;
+
+/// Where Redis is and which part of its key space is ours.
+#[derive(Clone)]
+pub struct BusConfig {
+    /// `redis://[user:password@]host[:port][/db]`, `redis+unix://[user:password@localhost]/path`, or one of fred's
+    /// `redis-sentinel://` and `redis-cluster://` forms.
+    pub url: String,
+    /// The first part of every key. Deployments that share a Redis need different ones.
+    pub prefix: String,
+}
+
+/// The publishing half, and the view of whether Redis can be relied upon. Cheap to clone; when the last clone
+/// is dropped the bus closes.
+#[derive(Clone)]
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    publisher: Arc<Publisher>,
+    health: Arc<Health>,
+    direct: mpsc::Sender<Vec<Item>>,
+    closing: watch::Sender<bool>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Bus {
+    /// Connects, checks the server, and reads the position, so that [`Bus::is_up`] holds on return. Takes 5 s at
+    /// most and then says in one line what is wrong.
+    pub async fn connect(config: BusConfig) -> Result<(Bus, Feed), BusError> {
+        metric::describe();
+        let keys = Arc::new(Keys::new(&config.prefix)?);
+        let started = tokio::time::timeout(client::CONNECT_TIMEOUT, Self::start(&config.url, keys));
+        match started.await {
+            Ok(result) => result,
+            Err(_) => Err(BusError::Unreachable {
+                at: error::address(&config.url),
+                reason: format!("no answer within {} s", client::CONNECT_TIMEOUT.as_secs()),
+            }),
+        }
+    }
+
+    async fn start(url: &str, keys: Arc<Keys>) -> Result<(Bus, Feed), BusError> {
+        let commands = Link::for_commands(url).await?;
+        client::check_version(&commands, url).await?;
+        let health = Arc::new(Health::new());
+        let publisher = Arc::new(Publisher::new(commands, Arc::clone(&keys), Arc::clone(&health)));
+
+        let link = Arc::new(Link::for_feed(url).await?);
+        let (events, received) = mpsc::channel(EVENTS_MAX);
+        let (direct, directly) = mpsc::channel(DIRECT_BATCHES_MAX);
+        let (closing, closed) = watch::channel(false);
+        let (observed, positions) = watch::channel(None);
+
+        let pulse = health::Pulse { link: Arc::clone(&link), keys: Arc::clone(&keys), health: Arc::clone(&health), observed };
+        let mut reader = Reader::new(link, keys, Arc::clone(&health), Arc::clone(&publisher), events, positions);
+        reader.start().await.map_err(|stop| stop.into_error(url))?;
+
+        let mut tasks = JoinSet::new();
+        tasks.spawn(until(closed.clone(), reader.run()));
+        tasks.spawn(until(closed, pulse.run()));
+        let shared = Shared { publisher, health, direct, closing, tasks: Mutex::new(tasks) };
+        Ok((Bus { shared: Arc::new(shared) }, Feed::new(received, directly)))
+    }
+
+    /// Sends the rows to every node, this one included. Rows whose version was carried already are left out.
+    /// Long slices go as several messages. After an error some of them may have been sent; publishing them
+    /// again is harmless, and so is leaving it to the sweep.
+    pub async fn publish(&self, items: &[Item]) -> Result<(), BusError> {
+        self.shared.publisher.publish(items).await
+    }
+
+    /// Whether news can be relied upon to travel now. Turns false when the subscriber connection is lost, Redis
+    /// does not answer within 500 ms, or publishing fails; turns true when the feed has recovered since.
+    pub fn is_up(&self) -> bool {
+        self.shared.health.is_up()
+    }
+
+    /// Hands rows to this node's own [`Feed`] without Redis. When the reader is too slow they are dropped, and
+    /// counted: the sweep, whose rows these are, finds them again.
+    pub fn deliver_directly(&self, items: Vec<Item>) {
+        let count = items.len() as u64;
+        match self.shared.direct.try_send(items) {
+            Ok(()) => metrics::counter!(metric::DIRECT).increment(count),
+            Err(_) => metrics::counter!(metric::DIRECT_DROPPED).increment(count),
+        }
+    }
+
+    /// Waits for publishes in hand (1 s at most), then ends the feed and both connections.
+    pub async fn close(&self) {
+        self.shared.publisher.close().await;
+        self.shared.closing.send_replace(true);
+        let mut tasks = self.shared.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Runs `work` until the bus closes. Dropping it in the middle is safe: nothing here holds a half-done change.
+async fn until(mut closed: watch::Receiver<bool>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        _ = closed.wait_for(|closed| *closed) => {}
+        () = work => {}
+    }
+}

@@ -1,0 +1,103 @@
+//! Refusals: the answers of the rules when they say no, with the facts that let a person act. They are values,
+//! not failures: a refusal leaves nothing half-done. Only `http` turns them into statuses.
+
+use time::OffsetDateTime;
+
+use super::order::Status;
+use super::user::Party;
+
+/// Why one field of a request cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub field: &'static str,
+    pub reason: Reason,
+    pub detail: String,
+}
+
+impl Invalid {
+    pub fn new(field: &'static str, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { field, reason, detail: detail.into() }
+    }
+}
+
+/// A stable slug beside the English detail, so that the page can speak another language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Required,
+    TooLong,
+    TooShort,
+    ControlCharacters,
+    NotPositive,
+    TooLarge,
+    Unknown,
+    Malformed,
+    Email,
+    Currency,
+    PayoutZero,
+    Role,
+}
+
+impl Reason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Required => "required",
+            Reason::TooLong => "too_long",
+            Reason::TooShort => "too_short",
+            Reason::ControlCharacters => "control_characters",
+            Reason::NotPositive => "not_positive",
+            Reason::TooLarge => "too_large",
+            Reason::Unknown => "unknown",
+            Reason::Malformed => "malformed",
+            Reason::Email => "email",
+            Reason::Currency => "currency",
+            Reason::PayoutZero => "payout_zero",
+            Reason::Role => "role",
+        }
+    }
+}
+
+/// A definitive "no" with its facts.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    Invalid(Invalid),
+    /// Nobody is signed in, or the session has ended.
+    Unauthenticated,
+    /// The email and password do not belong together, or the account may not act in that role.
+    WrongCredentials,
+    Forbidden(&'static str),
+    NotFound(&'static str),
+    /// Somebody was faster.
+    Taken {
+        by: Party,
+        at: OffsetDateTime,
+    },
+    Frozen,
+    Cancelled,
+    OwnOrder,
+    /// The order's state does not allow the act.
+    Stale {
+        status: Status,
+        version: u64,
+    },
+    InsufficientFunds {
+        available: i64,
+        needed: i64,
+        currency: String,
+    },
+    /// The same idempotency key came with another body.
+    Mismatch,
+    EmailTaken,
+    /// The top-up was decided already, the other way.
+    TopupDecided,
+    /// Too much is asked at once; come back after so many seconds.
+    Limit {
+        what: &'static str,
+        retry_after_s: u32,
+    },
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        Refusal::Invalid(invalid)
+    }
+}

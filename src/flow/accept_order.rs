@@ -1,0 +1,178 @@
+//! An executor takes an order. One conditional UPDATE decides; nothing else is written, no money moves.
+//!
+//! A herd on one order must not be a herd on the database. While this node has an UPDATE for an order in flight, later
+//! takers of that order wait for its result; and an order known to be taken is refused from memory. What is remembered
+//! is dropped as soon as news says that the order is open again, and after [`KNOWN_FOR`] in any case.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::{Flow, FlowError, now};
+use crate::domain::news::Subject;
+use crate::domain::order::{Order, Status};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::{Actor, Party, Role};
+use crate::store::StoreError;
+
+/// How long a taken order is refused from memory. The database is asked again afterwards.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+const KNOWN_MAX: u64 = 100_000;
+
+/// The winner's answer.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Accepted {
+    pub id: u64,
+    pub status: Status,
+    pub executor_id: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub accepted_at: OffsetDateTime,
+}
+
+/// What the waiting takers of one order are told when the one in flight has its answer.
+#[derive(Clone, Debug)]
+enum Verdict {
+    Taken { by: Party, at: OffsetDateTime },
+    Refused(Refusal),
+    /// The order may still be had: only the one who asked could not have it.
+    NotForThem,
+    Failed(StoreError),
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    version: u64,
+    taken: Option<(Party, OffsetDateTime)>,
+}
+
+/// This node's memory of takings: in flight, and just decided.
+#[derive(Clone)]
+pub(super) struct Takes {
+    flights: Arc<DashMap<u64, watch::Receiver<Option<Verdict>>>>,
+    known: moka::sync::Cache<u64, Known>,
+}
+
+impl Default for Takes {
+    fn default() -> Self {
+        Self { flights: Arc::default(), known: moka::sync::Cache::builder().max_capacity(KNOWN_MAX).time_to_live(KNOWN_FOR).build() }
+    }
+}
+
+impl Takes {
+    fn taken(&self, order_id: u64) -> Option<(Party, OffsetDateTime)> {
+        self.known.get(&order_id)?.taken
+    }
+
+    /// Remembers a state of the order unless a newer one is remembered. Version 0 is a win of this node, whose version
+    /// the UPDATE does not tell: it replaces what is there, and any news replaces it.
+    pub(super) fn remember(&self, order_id: u64, version: u64, taken: Option<(Party, OffsetDateTime)>) {
+        if version > 0 && self.known.get(&order_id).is_some_and(|known| known.version > version) {
+            return;
+        }
+        self.known.insert(order_id, Known { version, taken });
+    }
+}
+
+/// Takes the flight off the list when its leader is done, even by a panic; followers then see the channel closed.
+struct Landing<'a> {
+    takes: &'a Takes,
+    order_id: u64,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.takes.flights.remove(&self.order_id);
+    }
+}
+
+impl Flow {
+    /// Takes the order for `actor`, or names who or what stands against it. Asked again by the winner: the same answer.
+    pub async fn accept_order(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
+        if actor.role != Role::Executor {
+            return Err(Refusal::Forbidden("only executors take orders; sign in as an executor").into());
+        }
+        loop {
+            if let Some((by, at)) = self.takes.taken(order_id) {
+                return answer(actor, order_id, by, at);
+            }
+            let verdict = match self.takes.flights.entry(order_id) {
+                Entry::Vacant(vacant) => {
+                    let (told, flight) = watch::channel(None);
+                    vacant.insert(flight);
+                    let landing = Landing { takes: &self.takes, order_id };
+                    let verdict = self.take(actor, order_id).await?;
+                    told.send_replace(Some(verdict.clone()));
+                    drop(landing);
+                    match verdict {
+                        Verdict::NotForThem => return Err(Refusal::OwnOrder.into()),
+                        verdict => verdict,
+                    }
+                }
+                Entry::Occupied(flying) => {
+                    let mut flight = flying.get().clone();
+                    drop(flying);
+                    metrics::counter!("orderboard_accept_waited_total").increment(1);
+                    match flight.wait_for(Option::is_some).await.map(|verdict| verdict.clone()) {
+                        Ok(Some(Verdict::NotForThem) | None) | Err(_) => continue,
+                        Ok(Some(verdict)) => verdict,
+                    }
+                }
+            };
+            return match verdict {
+                Verdict::Taken { by, at } => answer(actor, order_id, by, at),
+                Verdict::Refused(refusal) => Err(refusal.into()),
+                Verdict::Failed(error) => Err(error.into()),
+                Verdict::NotForThem => continue,
+            };
+        }
+    }
+
+    /// News of an order: what is remembered about its taking follows.
+    pub fn remember_order(&self, order: &Order) {
+        self.takes.remember(order.id, order.version, order.taken());
+    }
+
+    /// One UPDATE; when it changed nothing, one read to say why.
+    async fn take(&self, actor: &Actor, order_id: u64) -> Result<Verdict, FlowError> {
+        let at = now();
+        match self.lane.take(order_id, actor.user.id, at).await {
+            Ok(true) => {
+                self.takes.remember(order_id, 0, Some((actor.user.clone(), at)));
+                self.outbox.announce(Subject::order(order_id));
+                Ok(Verdict::Taken { by: actor.user.clone(), at })
+            }
+            Ok(false) => Ok(match self.store.order(order_id).await {
+                Ok(Some(order)) => self.refusal(actor, &order),
+                Ok(None) => Verdict::Refused(Refusal::NotFound("order")),
+                Err(error) => Verdict::Failed(error),
+            }),
+            Err(crate::store::take_lane::LaneError::Store(error)) => Ok(Verdict::Failed(error)),
+            Err(full) => Err(full.into()),
+        }
+    }
+
+    fn refusal(&self, actor: &Actor, order: &Order) -> Verdict {
+        match (order.status, order.taken()) {
+            (Status::Frozen, _) => Verdict::Refused(Refusal::Frozen),
+            (Status::Cancelled, _) => Verdict::Refused(Refusal::Cancelled),
+            (Status::Open, _) if order.customer.id == actor.user.id => Verdict::NotForThem,
+            (Status::InWork | Status::Submitted | Status::Done, Some((by, at))) => {
+                self.takes.remember(order.id, order.version, Some((by.clone(), at)));
+                Verdict::Taken { by, at }
+            }
+            // Open again between our UPDATE and our read, or an order that is not for the first taker.
+            (status, _) => Verdict::Refused(Refusal::Stale { status, version: order.version }),
+        }
+    }
+}
+
+fn answer(actor: &Actor, order_id: u64, by: Party, at: OffsetDateTime) -> Result<Accepted, FlowError> {
+    if by.id == actor.user.id {
+        return Ok(Accepted { id: order_id, status: Status::InWork, executor_id: by.id, accepted_at: at });
+    }
+    Err(Refusal::Taken { by, at }.into())
+}

@@ -1,0 +1,54 @@
+//! The customer takes an order off the board for good, and the held price is free again.
+
+use super::move_money::apply;
+use super::transaction::transaction;
+use super::{Flow, FlowError, now};
+use crate::domain::ledger::{AccountKind, Transfer};
+use crate::domain::news::Subject;
+use crate::domain::order::{FullOrder, Order, Status};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::Actor;
+use crate::store::accounts::{Cause, HoldEnd, end_hold};
+use crate::store::operations::{self, Claim};
+use crate::store::{MySqlConnection, orders};
+
+impl Flow {
+    /// Cancels an open or frozen order of the actor's. Asked again: the same order, cancelled once.
+    pub async fn cancel_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
+        let order = self.order_of_customer(actor, order_id).await?;
+        match order.status {
+            Status::Cancelled => return self.full(order_id).await,
+            Status::Open | Status::Frozen => {}
+            status => return Err(Refusal::Stale { status, version: order.version }.into()),
+        }
+        let wallet = self.store.account_id(order.customer.id, AccountKind::Wallet, &order.currency).await?;
+        let cancelled = transaction!(self.store, |connection| cancel(connection, &order, wallet).await)?;
+        let now_is = self.full(order_id).await?;
+        if !cancelled && now_is.order.status != Status::Cancelled {
+            return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
+        }
+        self.outbox.announce(Subject::order(order_id));
+        self.outbox.announce(Subject::account(wallet));
+        Ok(now_is)
+    }
+}
+
+/// False when the order's state had changed meanwhile; nothing is written then.
+async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) -> Result<bool, FlowError> {
+    let at = now();
+    // The order first here, and without harm to the lock order: nobody else ever claims this operation's id.
+    if !orders::cancel(connection, order.id, order.customer.id, at).await? {
+        return Ok(false);
+    }
+    let operation_id = format!("release:{}", order.id);
+    if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {
+        return Err(FlowError::Internal(format!("order {} was cancellable after its hold was released", order.id)));
+    }
+    if !end_hold(connection, order.id, HoldEnd::Released, at).await? {
+        return Err(FlowError::Internal(format!("order {} has no active hold to release", order.id)));
+    }
+    let cause = Cause { operation_id: &operation_id, order_id: Some(order.id), topup_id: None, at };
+    apply(connection, &Transfer::release(wallet, order.price), &order.currency, &cause).await?;
+    operations::conclude(connection, &operation_id, false, "{}").await?;
+    Ok(true)
+}

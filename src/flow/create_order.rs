@@ -1,0 +1,192 @@
+//! A customer creates an order: the split is computed, the price is held, the order is on the board.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::move_money::{body_hash, operation_id};
+use super::transaction::transaction;
+use super::{Flow, FlowError, now};
+use crate::domain::commission::{Policy, Split};
+use crate::domain::ledger::{AccountKind, Transfer};
+use crate::domain::money::{Amount, Currency};
+use crate::domain::news::Subject;
+use crate::domain::order::{Acceptance, Assignment, FullOrder, Order, Status, unix_ms};
+use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::user::{Actor, Role};
+use crate::store::accounts::{self, Cause};
+use crate::store::operations::{self, Claim};
+use crate::store::orders::{self, NewOrder};
+use crate::store::{MySqlConnection, StoreError};
+
+/// The side of the price that the customer typed.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    Price(Amount),
+    Payout(Amount),
+}
+
+impl Ask {
+    pub fn split(self, policy: Policy) -> Result<Split, Invalid> {
+        match self {
+            Ask::Price(price) => policy.by_price(price),
+            Ask::Payout(payout) => policy.by_payout(payout),
+        }
+    }
+}
+
+/// A valid request for an order.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderDraft {
+    pub title: String,
+    pub description: String,
+    pub category: Option<String>,
+    pub currency: Currency,
+    pub acceptance: Acceptance,
+    pub ask: Ask,
+}
+
+/// A refusal as it is kept with its operation, to be told again in the same words.
+#[derive(Serialize, serde::Deserialize)]
+struct Short {
+    available: i64,
+    needed: i64,
+    currency: String,
+}
+
+impl Short {
+    fn refusal(self) -> Refusal {
+        Refusal::InsufficientFunds { available: self.available, needed: self.needed, currency: self.currency }
+    }
+}
+
+struct Creation<'a> {
+    id: String,
+    hash: [u8; 32],
+    actor: &'a Actor,
+    draft: &'a OrderDraft,
+    split: Split,
+    policy: Policy,
+    wallet: u64,
+}
+
+enum Created {
+    Order { id: u64, body: String },
+    Repeated(String),
+    Refused(Refusal),
+}
+
+impl Flow {
+    /// Answers the new order as JSON. Under a `key` used before, the very same answer, a refusal included.
+    pub async fn create_order(&self, actor: &Actor, draft: &OrderDraft, key: Option<&str>) -> Result<String, FlowError> {
+        if actor.role != Role::Customer {
+            return Err(Refusal::Forbidden("only customers create orders; sign in as a customer").into());
+        }
+        if let Some(category) = &draft.category
+            && !self.categories().iter().any(|known| known.slug == *category)
+        {
+            return Err(Invalid::new("category", Reason::Unknown, format!("there is no category `{category}`; see /api/categories")).into());
+        }
+        let policy = self.policy();
+        let creation = Creation {
+            id: operation_id("create", actor.user.id, key),
+            hash: body_hash(draft)?,
+            actor,
+            draft,
+            split: draft.ask.split(policy)?,
+            policy,
+            wallet: self.store.account_id(actor.user.id, AccountKind::Wallet, draft.currency.code()).await?,
+        };
+        match transaction!(self.store, |connection| create(connection, &creation).await)? {
+            Created::Order { id, body } => {
+                self.outbox.announce(Subject::order(id));
+                self.outbox.announce(Subject::account(creation.wallet));
+                Ok(body)
+            }
+            Created::Repeated(body) => Ok(body),
+            Created::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+async fn create(connection: &mut MySqlConnection, creation: &Creation<'_>) -> Result<Created, FlowError> {
+    let at = now();
+    match operations::claim(connection, &creation.id, "create_order", &creation.hash, at).await? {
+        Claim::New => {}
+        Claim::Mismatch => return Ok(Created::Refused(Refusal::Mismatch)),
+        Claim::Repeat { refused: false, result } => return Ok(Created::Repeated(result)),
+        Claim::Repeat { refused: true, result } => {
+            return Ok(Created::Refused(serde_json::from_str::<Short>(&result)?.refusal()));
+        }
+    }
+    // The money first: without it there is nothing to undo, and the refusal is committed as the operation's result.
+    let transfer = Transfer::hold(creation.wallet, creation.split.price);
+    let [posting] = transfer.postings() else { return Err(FlowError::Internal("a hold is one posting".into())) };
+    let Some(after) = accounts::move_balance(connection, posting).await? else {
+        let short = Short {
+            available: accounts::balances(connection, creation.wallet).await?.available,
+            needed: creation.split.price,
+            currency: creation.draft.currency.code().to_owned(),
+        };
+        operations::conclude(connection, &creation.id, true, &serde_json::to_string(&short)?).await?;
+        return Ok(Created::Refused(short.refusal()));
+    };
+    let order = insert(connection, creation, at).await?;
+    accounts::insert_hold(connection, creation.wallet, order.order.id, creation.split.price, at).await?;
+    let cause = Cause { operation_id: &creation.id, order_id: Some(order.order.id), topup_id: None, at };
+    accounts::insert_entry(connection, posting, &after, &cause).await?;
+    let body = serde_json::to_string(&order)?;
+    operations::conclude(connection, &creation.id, false, &body).await?;
+    Ok(Created::Order { id: order.order.id, body })
+}
+
+/// Writes the order and tells it as it will be read.
+async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: OffsetDateTime) -> Result<FullOrder, StoreError> {
+    let Creation { actor, draft, split, policy, .. } = creation;
+    let new = NewOrder {
+        customer_id: actor.user.id,
+        title: &draft.title,
+        description: &draft.description,
+        category: draft.category.as_deref(),
+        currency: draft.currency,
+        assignment: Assignment::First,
+        acceptance: draft.acceptance,
+        split: *split,
+        policy: *policy,
+        created_at: at,
+    };
+    let id = orders::insert(connection, &new).await?;
+    let order = Order {
+        id,
+        version: 1,
+        status: Status::Open,
+        title: draft.title.clone(),
+        category: draft.category.clone(),
+        price: split.price,
+        payout: split.payout,
+        commission: split.commission,
+        rate_bp: policy.rate_bp(),
+        currency: draft.currency.code().to_owned(),
+        customer: actor.user.clone(),
+        executor: None,
+        assignment: Assignment::First,
+        acceptance: draft.acceptance,
+        applicants: 0,
+        created_ms: unix_ms(at),
+        accepted_ms: None,
+        submitted_ms: None,
+        finished_ms: None,
+        confirm_by_ms: None,
+        created_at: at,
+        accepted_at: None,
+    };
+    Ok(FullOrder {
+        order,
+        executor_id: None,
+        floor_bp: policy.floor_bp(),
+        mode: policy.mode().as_str().to_owned(),
+        description: draft.description.clone(),
+        report: None,
+        reject_reason: None,
+    })
+}

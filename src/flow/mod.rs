@@ -1,0 +1,156 @@
+//! Use cases: one file, one story, told top to bottom. The only place where transactions begin. Callers are `http`,
+//! `jobs` and the command line; nothing here knows of requests, statuses or sockets.
+//!
+//! Lock order inside a transaction: operation → order → accounts by ascending id. A refusal that an idempotency id may
+//! ask for again is committed as that operation's result; it is never expressed by a rollback.
+//!
+//! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
+
+mod accept_order;
+mod cancel_order;
+mod commission_policy;
+mod create_order;
+mod grant;
+mod move_money;
+mod move_order;
+mod outbox;
+mod settle_order;
+mod sign_in;
+mod top_up;
+mod transaction;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use time::OffsetDateTime;
+
+use crate::domain::commission::Policy;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::store::take_lane::{LaneError, TakeLane};
+use crate::store::{Store, StoreError};
+
+pub use self::accept_order::Accepted;
+pub use self::create_order::{Ask, OrderDraft};
+pub use self::grant::Granted;
+pub use self::outbox::{Outbox, Unsent};
+pub use self::sign_in::{Registration, SignedIn, hash_token};
+pub use self::top_up::{Payment, Topup};
+
+/// Times and sizes that operators may set.
+#[derive(Clone, Debug)]
+pub struct FlowConfig {
+    /// Connections that do nothing but take orders.
+    pub take_connections: usize,
+    /// Submitted work counts as confirmed after this time.
+    pub auto_confirm_after: Duration,
+    pub session_lifetime: Duration,
+}
+
+/// A category of orders, as lists show it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Category {
+    pub slug: String,
+    pub name_ru: String,
+    pub name_en: String,
+}
+
+/// Everything the use cases need. Cheap to clone.
+#[derive(Clone)]
+pub struct Flow {
+    store: Store,
+    lane: TakeLane,
+    takes: accept_order::Takes,
+    outbox: Outbox,
+    policy: Arc<ArcSwap<Policy>>,
+    categories: Arc<Vec<Category>>,
+    hashing: Arc<tokio::sync::Semaphore>,
+    config: Arc<FlowConfig>,
+}
+
+impl Flow {
+    /// Prepares the use cases over a migrated database; what changes is announced to `outbox`.
+    pub async fn start(store: Store, outbox: Outbox, config: FlowConfig) -> Result<Self, FlowError> {
+        let categories = store.categories().await?.into_iter();
+        let categories = categories.map(|(slug, name_ru, name_en)| Category { slug, name_ru, name_en }).collect();
+        let flow = Self {
+            lane: TakeLane::start(&store, config.take_connections),
+            takes: accept_order::Takes::default(),
+            policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
+            categories: Arc::new(categories),
+            hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
+            config: Arc::new(config),
+            store,
+            outbox,
+        };
+        flow.refresh_policy().await?;
+        Ok(flow)
+    }
+
+    /// The categories in the order in which they are shown.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+}
+
+/// Why a use case gave no result: the rules said no, or something broke.
+#[derive(Debug)]
+pub enum FlowError {
+    Refused(Refusal),
+    Store(StoreError),
+    /// A bug or a corrupt value; the detail is for the log.
+    Internal(String),
+}
+
+impl From<StoreError> for FlowError {
+    fn from(error: StoreError) -> Self {
+        FlowError::Store(error)
+    }
+}
+
+impl From<Refusal> for FlowError {
+    fn from(refusal: Refusal) -> Self {
+        FlowError::Refused(refusal)
+    }
+}
+
+impl From<Invalid> for FlowError {
+    fn from(invalid: Invalid) -> Self {
+        FlowError::Refused(Refusal::Invalid(invalid))
+    }
+}
+
+impl From<LaneError> for FlowError {
+    fn from(error: LaneError) -> Self {
+        match error {
+            LaneError::Full => Refusal::Limit { what: "takers waiting on this node", retry_after_s: 1 }.into(),
+            LaneError::Store(error) => FlowError::Store(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for FlowError {
+    fn from(error: serde_json::Error) -> Self {
+        FlowError::Internal(error.to_string())
+    }
+}
+
+/// This node's clock in the database's precision, so that a value reads back as it was written.
+pub fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1_000 * 1_000).unwrap_or(now)
+}
+
+/// 32 random bytes as URL-safe text; used for tokens and for operations that no caller named.
+pub(crate) fn random_token() -> String {
+    use base64::Engine as _;
+    let mut bytes = [0_u8; 32];
+    // Without randomness from the kernel no token is safe; there is nothing better to do than to stop.
+    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A short random name by which clients and logs tell this node from others.
+pub fn node_name() -> String {
+    random_token().chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>().to_lowercase()
+}

@@ -1,0 +1,108 @@
+//! Moves of an order that carry no money: freeze, unfreeze, submit, reject, abandon.
+
+use super::transaction::transaction;
+use super::{Flow, FlowError, now};
+use crate::domain::news::Subject;
+use crate::domain::order::{Acceptance, FullOrder, Move, Order, Side, Status};
+use crate::domain::refusal::Refusal;
+use crate::domain::text;
+use crate::domain::user::{Actor, Role};
+use crate::store::orders;
+
+impl Flow {
+    pub async fn freeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
+        self.order_of(actor, order_id, Side::Customer).await?;
+        let moved = orders::freeze(&self.store, order_id, actor.user.id).await?;
+        self.moved(order_id, Move::Freeze, moved).await
+    }
+
+    pub async fn unfreeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
+        self.order_of(actor, order_id, Side::Customer).await?;
+        let moved = orders::unfreeze(&self.store, order_id, actor.user.id).await?;
+        self.moved(order_id, Move::Unfreeze, moved).await
+    }
+
+    /// The executor gives up; the order goes back on the board.
+    pub async fn abandon_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
+        self.order_of(actor, order_id, Side::Executor).await?;
+        let moved = orders::abandon(&self.store, order_id, actor.user.id).await?;
+        self.moved(order_id, Move::Abandon, moved).await
+    }
+
+    /// The customer sends submitted work back, saying why.
+    pub async fn reject_order(&self, actor: &Actor, order_id: u64, reason: &str) -> Result<FullOrder, FlowError> {
+        let reason = text::line("reason", reason, text::DESCRIPTION_CHARS_MAX)?;
+        self.order_of(actor, order_id, Side::Customer).await?;
+        let moved = transaction!(self.store, |connection| orders::reject(connection, order_id, actor.user.id, &reason)
+            .await
+            .map_err(FlowError::from))?;
+        self.moved(order_id, Move::Reject, moved).await
+    }
+
+    /// The executor hands the work in. An order that settles itself is paid at once.
+    pub async fn submit_order(&self, actor: &Actor, order_id: u64, report: &str) -> Result<FullOrder, FlowError> {
+        let report = text::prose("report", report)?;
+        let order = self.order_of(actor, order_id, Side::Executor).await?;
+        if order.acceptance == Acceptance::Auto {
+            return match order.status {
+                Status::Done => self.full(order_id).await,
+                Status::InWork => self.settle(&order).await,
+                status => Err(Refusal::Stale { status, version: order.version }.into()),
+            };
+        }
+        let at = now();
+        let confirm_by = at + self.config.auto_confirm_after;
+        let moved =
+            transaction!(self.store, |connection| orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report)
+                .await
+                .map_err(FlowError::from))?;
+        self.moved(order_id, Move::Submit, moved).await
+    }
+
+    /// An order with its long texts, as it is now.
+    pub(super) async fn full(&self, order_id: u64) -> Result<FullOrder, FlowError> {
+        Ok(self.store.full_order(order_id).await?.ok_or(Refusal::NotFound("order"))?)
+    }
+
+    pub(super) async fn order_of_customer(&self, actor: &Actor, order_id: u64) -> Result<Order, FlowError> {
+        self.order_of(actor, order_id, Side::Customer).await
+    }
+
+    /// The order, if the actor stands on that side of it in this session's role. Somebody else's order is refused as
+    /// forbidden while everybody may see it, and does not exist for them afterwards.
+    async fn order_of(&self, actor: &Actor, order_id: u64, side: Side) -> Result<Order, FlowError> {
+        let order = self.store.order(order_id).await?.ok_or(Refusal::NotFound("order"))?;
+        let role_needed = match side {
+            Side::Customer => Role::Customer,
+            Side::Executor => Role::Executor,
+        };
+        let is_side = match side {
+            Side::Customer => order.customer.id == actor.user.id,
+            Side::Executor => order.executor.as_ref().is_some_and(|executor| executor.id == actor.user.id),
+        };
+        match (is_side, side) {
+            (true, _) if actor.role == role_needed => Ok(order),
+            (true, Side::Customer) => Err(Refusal::Forbidden("sign in as a customer to manage your orders").into()),
+            (true, Side::Executor) => Err(Refusal::Forbidden("sign in as an executor to work on your contracts").into()),
+            (false, _) if order.status == Status::Open || order.is_party(actor.user.id) => {
+                Err(Refusal::Forbidden("this is the other side's to do").into())
+            }
+            (false, _) => Err(Refusal::NotFound("order").into()),
+        }
+    }
+
+    /// After the UPDATE: the order as it is now; a refusal unless it was moved now, or stood there already.
+    async fn moved(&self, order_id: u64, what: Move, moved: bool) -> Result<FullOrder, FlowError> {
+        let now_is = self.full(order_id).await?;
+        if moved {
+            self.takes.remember(order_id, now_is.order.version, now_is.order.taken());
+            self.outbox.announce(Subject::order(order_id));
+            return Ok(now_is);
+        }
+        let repeats = matches!(what, Move::Freeze | Move::Unfreeze | Move::Submit);
+        if repeats && now_is.order.status == what.to() {
+            return Ok(now_is);
+        }
+        Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into())
+    }
+}

@@ -1,0 +1,222 @@
+//! Answers: the only place where a status is decided. Errors are RFC 9457 problems with a stable `code` and the facts
+//! of the refusal beside the English detail; what is technical is logged here, once, and not shown.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+
+use crate::domain::order::unix_ms;
+use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::flow::FlowError;
+use crate::store::StoreError;
+
+/// An error as it is answered.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    facts: Map<String, Value>,
+    retry_after_s: Option<u32>,
+}
+
+pub(super) type Answer = Result<Response, Problem>;
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None }
+    }
+
+    fn with(mut self, facts: Value) -> Self {
+        if let Value::Object(facts) = facts {
+            self.facts.extend(facts);
+        }
+        self
+    }
+
+    pub(super) fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    }
+
+    /// The body or the query is not what this address takes.
+    pub(super) fn unreadable(kind: Unreadable, detail: impl Into<String>) -> Self {
+        let status = match kind {
+            Unreadable::Syntax => StatusCode::BAD_REQUEST,
+            Unreadable::Values => StatusCode::UNPROCESSABLE_ENTITY,
+            Unreadable::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Unreadable::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Unreadable::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        };
+        Self::new(status, "invalid", detail).with(json!({"reason": Reason::Malformed.as_str()}))
+    }
+
+    pub(super) fn unavailable(detail: &str) -> Self {
+        Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail) }
+    }
+
+    pub(super) fn internal() -> Self {
+        let detail = "something broke on our side; nothing was half-done, and it has been logged. Try again, and tell us if it stays";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    pub(super) fn upgrade_required() -> Self {
+        Self::new(StatusCode::UPGRADE_REQUIRED, "invalid", "this address speaks websocket (RFC 6455, version 13) only")
+    }
+}
+
+/// What is wrong with a request before any rule has looked at it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unreadable {
+    Syntax,
+    Values,
+    TooLarge,
+    MediaType,
+    TooSlow,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let conflict = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
+        match refusal {
+            Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::Unauthenticated => Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first; your session may have ended"),
+            Refusal::WrongCredentials => {
+                Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "this e-mail address and password do not belong together")
+            }
+            Refusal::Forbidden(why) => Problem::forbidden(why),
+            Refusal::NotFound(what) => {
+                Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}, or it is not yours to see"))
+            }
+            Refusal::Taken { by, at } => {
+                let at_text = at.format(&Rfc3339).unwrap_or_default();
+                let detail = format!("{} took this order at {at_text}; it is theirs", by.name);
+                conflict("taken", detail).with(json!({"by": by, "at": at_text, "at_ms": unix_ms(at)}))
+            }
+            Refusal::Frozen => conflict("frozen", "the customer has frozen this order; it may come back".into()),
+            Refusal::Cancelled => conflict("cancelled", "the customer has cancelled this order".into()),
+            Refusal::OwnOrder => conflict("own_order", "this is your own order; somebody else has to take it".into()),
+            Refusal::Stale { status, version } => {
+                let status = status.as_str();
+                conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
+                    .with(json!({"order_status": status, "version": version}))
+            }
+            Refusal::InsufficientFunds { available, needed, currency } => {
+                conflict("insufficient_funds", format!("{needed} minor units of {currency} are needed and {available} are free; top up first"))
+                    .with(json!({"available": available, "needed": needed, "currency": currency}))
+            }
+            Refusal::Mismatch => conflict("mismatch", "this Idempotency-Key was used with another body; use a new key for a new request".into()),
+            Refusal::EmailTaken => conflict("email_taken", "somebody has registered with this e-mail address; sign in instead".into()),
+            Refusal::TopupDecided => conflict("stale", "this payment was decided the other way already".into()),
+            Refusal::Limit { what, retry_after_s } => Problem {
+                retry_after_s: Some(retry_after_s),
+                ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", format!("too many {what}; try again in {retry_after_s} s"))
+            },
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", invalid.detail)
+            .with(json!({"field": invalid.field, "reason": invalid.reason.as_str()}))
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_disconnect() || error.is_conflict() {
+            tracing::warn!(%error, "the database did not answer");
+            metrics::counter!("orderboard_database_unavailable_total").increment(1);
+            return Problem::unavailable("the database does not answer at the moment; nothing was half-done, try again shortly");
+        }
+        tracing::error!(%error, "the database refused a statement");
+        Problem::internal()
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Refused(refusal) => refusal.into(),
+            FlowError::Store(error) => error.into(),
+            FlowError::Internal(detail) => {
+                tracing::error!(detail, "an invariant does not hold");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.facts);
+        }
+        let mut response = typed(self.status, "application/problem+json", body.to_string());
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
+}
+
+/// 200 with a value as JSON.
+pub(super) fn ok(value: &impl serde::Serialize) -> Answer {
+    Ok(typed(StatusCode::OK, "application/json", to_json(value)?))
+}
+
+/// 201 with a value as JSON.
+pub(super) fn created(value: &impl serde::Serialize) -> Answer {
+    Ok(created_json(to_json(value)?))
+}
+
+/// 201 with JSON that was written before.
+pub(super) fn created_json(json: String) -> Response {
+    typed(StatusCode::CREATED, "application/json", json)
+}
+
+pub(super) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+pub(super) fn not_modified() -> Response {
+    StatusCode::NOT_MODIFIED.into_response()
+}
+
+pub(super) fn switching_protocols(headers: [(HeaderName, HeaderValue); 4]) -> Response {
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// 200 with a body of any type.
+pub(super) fn typed_ok(content_type: &'static str, body: impl Into<Body>) -> Response {
+    typed(StatusCode::OK, content_type, body)
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    (status, [(CONTENT_TYPE, HeaderValue::from_static(content_type))], body.into()).into_response()
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Problem::internal()
+    })
+}

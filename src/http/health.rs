@@ -1,0 +1,34 @@
+//! For balancers and operators: alive, ready, and the figures.
+
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use super::Api;
+use super::error::{Answer, Problem, ok, typed_ok};
+
+/// The process answers.
+pub(super) async fn alive() -> Answer {
+    ok(&json!({"status": "alive"}))
+}
+
+/// This node should get traffic: it is not stopping, MySQL answers, the boards are loaded. Redis being away is told but
+/// does not count: everything works without it, only slower.
+pub(super) async fn ready(State(api): State<Api>) -> Answer {
+    if api.stopping.load(Ordering::Acquire) {
+        return Err(Problem::unavailable("this node is stopping"));
+    }
+    if !api.live.is_synced() {
+        return Err(Problem::unavailable("the boards are being loaded"));
+    }
+    api.store.ping().await?;
+    ok(&json!({"status": "ready", "redis": if api.bus.is_up() { "up" } else { "down" }}))
+}
+
+/// Prometheus text format.
+pub(super) async fn metrics(State(api): State<Api>) -> Response {
+    metrics::gauge!("orderboard_sockets").set(api.live.sockets() as f64);
+    typed_ok("text/plain; version=0.0.4", api.metrics.render())
+}

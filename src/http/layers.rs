@@ -1,0 +1,56 @@
+//! What happens to every request: it runs in a task of its own, is bounded in time, counted, and a panic in it is an
+//! answer and not the end of the connection.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use super::error::Problem;
+use super::{Api, origin};
+
+/// The longest a client waits. The work goes on to its end: what it does is never left half-done.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+pub(super) fn around(routes: Router<Api>, api: Api) -> Router<Api> {
+    routes.layer(from_fn_with_state(api, origin::guard)).layer(from_fn(detach)).layer(from_fn(measure))
+}
+
+/// Runs the request in a task that outlives its client.
+async fn detach(request: Request, next: Next) -> Response {
+    let work = tokio::spawn(next.run(request));
+    match tokio::time::timeout(ANSWER_WITHIN, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a handler panicked");
+            metrics::counter!("orderboard_panics_total").increment(1);
+            Problem::internal().into_response()
+        }
+        Err(_) => {
+            metrics::counter!("orderboard_answers_too_late_total").increment(1);
+            Problem::unavailable("this takes longer than 30 s; ask again whether it was done before repeating it").into_response()
+        }
+    }
+}
+
+/// One metric and, at debug level, one log event a request.
+async fn measure(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    let route = route.as_ref().map_or("page", MatchedPath::as_str).to_owned();
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms = took.as_millis() as u64, "request");
+    metrics::histogram!("orderboard_http_seconds", "route" => route, "status" => status.to_string()).record(took.as_secs_f64());
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,99 @@
+//! The HTTP door: routes, who is calling, what may come from where, and answers. A handler reads its request, calls one
+//! use case or one read of the store, and says the result; the rules are not here.
+//!
+//! Every request runs in a task of its own that its client cannot cancel by going away (see `layers`), because a
+//! database call that is dropped half-way ruins its connection.
+
+mod accounts;
+mod admin;
+mod board;
+mod caller;
+mod error;
+mod extract;
+mod health;
+mod layers;
+mod lists;
+mod orders;
+mod origin;
+mod page;
+mod quote;
+mod server;
+mod sessions;
+mod topups;
+mod ws;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use crate::bus::Bus;
+use crate::flow::Flow;
+use crate::live::Live;
+use crate::store::Store;
+
+pub use self::server::{Server, ServerConfig};
+
+/// What is allowed where this server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// On somebody's own machine: the sandbox gateway works, and cookies travel over plain http.
+    Development,
+    Production,
+}
+
+/// Everything the handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub flow: Flow,
+    pub store: Store,
+    pub live: Live,
+    pub bus: Bus,
+    pub mode: Mode,
+    /// Origins besides the request's own host from which pages may act with a cookie.
+    pub origins: Arc<Vec<String>>,
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// All routes, in the order in which a reader of the API meets them.
+pub fn router(api: Api) -> Router {
+    let routes = Router::new()
+        .route("/api/register", post(sessions::register))
+        .route("/api/login", post(sessions::login))
+        .route("/api/logout", post(sessions::logout))
+        .route("/api/me", get(sessions::me))
+        .route("/api/sessions", get(sessions::list))
+        .route("/api/sessions/{id}", delete(sessions::end))
+        .route("/api/categories", get(quote::categories))
+        .route("/api/quote", get(quote::quote))
+        .route("/api/board", get(board::snapshot))
+        .route("/api/orders", get(orders::list).post(orders::create))
+        .route("/api/orders/{id}", get(orders::show))
+        .route("/api/orders/{id}/accept", post(orders::accept))
+        .route("/api/orders/{id}/cancel", post(orders::cancel))
+        .route("/api/orders/{id}/freeze", post(orders::freeze))
+        .route("/api/orders/{id}/unfreeze", post(orders::unfreeze))
+        .route("/api/orders/{id}/submit", post(orders::submit))
+        .route("/api/orders/{id}/confirm", post(orders::confirm))
+        .route("/api/orders/{id}/reject", post(orders::reject))
+        .route("/api/orders/{id}/abandon", post(orders::abandon))
+        .route("/api/accounts", get(accounts::list))
+        .route("/api/accounts/{kind}/entries", get(accounts::entries))
+        .route("/api/topups", get(topups::list).post(topups::create))
+        .route("/api/topups/{id}", get(topups::show))
+        .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
+        .route("/ws", get(ws::upgrade))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics));
+    // What production refuses does not exist there.
+    let routes = match api.mode {
+        Mode::Development => routes.route("/api/sandbox/topups/{id}", post(topups::sandbox)),
+        Mode::Production => routes,
+    };
+    let routes = routes.fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
+    layers::around(routes, api.clone()).with_state(api)
+}

@@ -1,0 +1,149 @@
+//! Orders: lists, one order, and what may be done with it.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::Api;
+use super::caller::{Caller, MaybeCaller};
+use super::error::{Answer, Problem, created_json, ok};
+use super::extract::{Id, Json, Key, MaybeJson, Query};
+use super::lists::{Listed, page};
+use super::quote::ask;
+use crate::domain::money::Currency;
+use crate::domain::order::{Acceptance, Assignment, Order, Status};
+use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::text;
+use crate::domain::user::Role;
+use crate::flow::OrderDraft;
+use crate::store::orders::Listed as Which;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    list: ListName,
+    status: Option<Status>,
+    category: Option<String>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ListName {
+    #[default]
+    Open,
+    Mine,
+    Contracts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrder {
+    title: String,
+    #[serde(default)]
+    description: String,
+    category: Option<String>,
+    currency: Option<String>,
+    assignment: Option<Assignment>,
+    acceptance: Option<Acceptance>,
+    price: Option<i64>,
+    payout: Option<i64>,
+}
+
+/// A body that says nothing.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    #[serde(default)]
+    report: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rejection {
+    reason: String,
+}
+
+pub(super) async fn list(State(api): State<Api>, MaybeCaller(session): MaybeCaller, Query(query): Query<ListQuery>) -> Answer {
+    let page = page(query.limit, query.cursor.as_deref())?;
+    let user_id = || session.as_ref().map(|session| session.actor.user.id).ok_or(Refusal::Unauthenticated);
+    let which = match query.list {
+        ListName::Open if query.status.is_some_and(|status| status != Status::Open) => {
+            return Err(Invalid::new("status", Reason::Unknown, "the list `open` has open orders only; ask for `mine` or `contracts`").into());
+        }
+        ListName::Open => Which::Open { category: query.category },
+        _ if query.category.is_some() => {
+            return Err(Invalid::new("category", Reason::Unknown, "only the list `open` is filtered by category").into());
+        }
+        ListName::Mine => Which::OfCustomer { user_id: user_id()?, status: query.status },
+        ListName::Contracts => Which::OfExecutor { user_id: user_id()?, status: query.status },
+    };
+    let orders = api.store.orders(&which, page.below, page.limit).await?;
+    ok(&Listed::new(orders, page, |order: &Order| order.id))
+}
+
+pub(super) async fn create(State(api): State<Api>, Caller(session): Caller, Key(key): Key, Json(body): Json<NewOrder>) -> Answer {
+    let draft = draft(body)?;
+    Ok(created_json(api.flow.create_order(&session.actor, &draft, key.as_deref()).await?))
+}
+
+fn draft(body: NewOrder) -> Result<OrderDraft, Invalid> {
+    if body.assignment == Some(Assignment::Chosen) {
+        return Err(Invalid::new("assignment", Reason::Unknown, "`assignment` is `first`: the first taker gets the order"));
+    }
+    Ok(OrderDraft {
+        title: text::line("title", &body.title, text::TITLE_CHARS_MAX)?,
+        description: text::prose("description", &body.description)?,
+        category: body.category,
+        currency: body.currency.map_or(Ok(Currency::RUB), |code| Currency::parse(&code))?,
+        acceptance: body.acceptance.unwrap_or(Acceptance::Confirm),
+        ask: ask(body.price, body.payout)?,
+    })
+}
+
+pub(super) async fn show(State(api): State<Api>, MaybeCaller(session): MaybeCaller, Id(id): Id) -> Answer {
+    let full = api.store.full_order(id).await?.ok_or(Refusal::NotFound("order"))?;
+    let may_see = full.order.status == Status::Open
+        || session.as_ref().is_some_and(|session| session.actor.role == Role::Admin || full.order.is_party(session.actor.user.id));
+    if !may_see {
+        return Err(Problem::from(Refusal::NotFound("order")));
+    }
+    ok(&full)
+}
+
+pub(super) async fn accept(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.accept_order(&session.actor, id).await?)
+}
+
+pub(super) async fn cancel(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.cancel_order(&session.actor, id).await?)
+}
+
+pub(super) async fn freeze(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.freeze_order(&session.actor, id).await?)
+}
+
+pub(super) async fn unfreeze(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.unfreeze_order(&session.actor, id).await?)
+}
+
+pub(super) async fn abandon(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.abandon_order(&session.actor, id).await?)
+}
+
+pub(super) async fn submit(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(body): MaybeJson<Report>) -> Answer {
+    ok(&api.flow.submit_order(&session.actor, id, &body.report).await?)
+}
+
+pub(super) async fn confirm(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
+    ok(&api.flow.confirm_order(&session.actor, id).await?)
+}
+
+pub(super) async fn reject(State(api): State<Api>, Caller(session): Caller, Id(id): Id, Json(body): Json<Rejection>) -> Answer {
+    ok(&api.flow.reject_order(&session.actor, id, &body.reason).await?)
+}

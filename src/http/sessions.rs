@@ -1,0 +1,161 @@
+//! Registering, signing in and out, who one is, and the list of one's sessions.
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use axum::http::header::{SET_COOKIE, USER_AGENT};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::caller::{Caller, MaybeCaller, set_cookie};
+use super::error::{Answer, created, no_content, ok};
+use super::extract::{Id, Json};
+use super::lists::Listed;
+use super::server::Peer;
+use super::Api;
+use crate::domain::ledger::Account;
+use crate::domain::refusal::{Invalid, Reason};
+use crate::domain::user::Role;
+use crate::flow::Registration;
+use crate::store::sessions::SessionRow;
+
+const DEVICE_CHARS_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Register {
+    email: String,
+    password: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    email: String,
+    password: String,
+    role: String,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: u64,
+    name: &'a str,
+    email: &'a str,
+}
+
+#[derive(Serialize)]
+struct Registered<'a> {
+    user: User<'a>,
+}
+
+#[derive(Serialize)]
+struct LoggedIn<'a> {
+    token: &'a str,
+    role: Role,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    user: User<'a>,
+}
+
+#[derive(Serialize)]
+struct Me<'a> {
+    user: User<'a>,
+    role: Role,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    accounts: Vec<Account>,
+}
+
+#[derive(Serialize)]
+struct SessionItem {
+    id: u64,
+    role: String,
+    device: String,
+    address: String,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    last_seen_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    current: bool,
+}
+
+pub(super) async fn register(State(api): State<Api>, Json(body): Json<Register>) -> Answer {
+    let registration = Registration::parse(&body.email, &body.name, &body.password)?;
+    let (user, email) = api.flow.register(registration).await?;
+    created(&Registered { user: User { id: user.id, name: &user.name, email: &email } })
+}
+
+pub(super) async fn login(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    Json(body): Json<Login>,
+) -> Answer {
+    let role = Role::parse(&body.role)
+        .ok_or_else(|| Invalid::new("role", Reason::Role, "`role` is customer, executor or admin"))?;
+    let signed_in = api.flow.sign_in(&body.email, body.password, role, &device(&headers), &peer.address()).await?;
+    let lifetime_s = (signed_in.expires_at - OffsetDateTime::now_utc()).whole_seconds();
+    let mut response = ok(&LoggedIn {
+        token: &signed_in.token,
+        role,
+        expires_at: signed_in.expires_at,
+        user: User { id: signed_in.user.id, name: &signed_in.user.name, email: &signed_in.email },
+    })?;
+    response.headers_mut().append(SET_COOKIE, set_cookie(api.mode, &signed_in.token, lifetime_s)?);
+    Ok(response)
+}
+
+/// Signing out without being signed in is done already.
+pub(super) async fn logout(State(api): State<Api>, MaybeCaller(session): MaybeCaller) -> Answer {
+    if let Some(session) = session {
+        end_one(&api, &session.actor, session.actor.session_id).await?;
+    }
+    let mut response = no_content();
+    response.headers_mut().append(SET_COOKIE, set_cookie(api.mode, "", 0)?);
+    Ok(response)
+}
+
+pub(super) async fn me(State(api): State<Api>, Caller(session): Caller) -> Answer {
+    let user = &session.actor.user;
+    let accounts = api.store.accounts_of(user.id).await?;
+    ok(&Me {
+        user: User { id: user.id, name: &user.name, email: &session.email },
+        role: session.actor.role,
+        expires_at: session.expires_at,
+        accounts,
+    })
+}
+
+pub(super) async fn list(State(api): State<Api>, Caller(session): Caller) -> Answer {
+    let rows = api.store.sessions_of(session.actor.user.id, OffsetDateTime::now_utc()).await?;
+    let item = |row: SessionRow| SessionItem {
+        current: row.id == session.actor.session_id,
+        id: row.id,
+        role: row.role,
+        device: row.device,
+        address: row.address,
+        created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
+        expires_at: row.expires_at,
+    };
+    ok(&Listed::whole(rows.into_iter().map(item).collect()))
+}
+
+pub(super) async fn end(State(api): State<Api>, Caller(session): Caller, Id(id): Id) -> Answer {
+    end_one(&api, &session.actor, id).await?;
+    Ok(no_content())
+}
+
+/// This node forgets the session before it answers; the others follow with the news.
+async fn end_one(api: &Api, actor: &crate::domain::user::Actor, session_id: u64) -> Result<(), super::error::Problem> {
+    api.flow.end_session(actor, session_id).await?;
+    api.live.sessions().forget(session_id);
+    Ok(())
+}
+
+fn device(headers: &HeaderMap) -> String {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    agent.chars().filter(|c| !c.is_control()).take(DEVICE_CHARS_MAX).collect()
+}

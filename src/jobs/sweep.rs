@@ -1,0 +1,99 @@
+//! The safety net of news: rows changed lately whose version the bus did not carry (a node died between commit and
+//! publish, Redis was away, somebody edited the table by hand) are found and sent within two seconds.
+//!
+//! Each round looks back further than it must: `changed_at` is written when the statement runs, and the row becomes
+//! visible only at its commit. A cursor that moved on with the clock would skip rows that commit late.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::publish::{BURST_MAX, read_back, send};
+use super::{Stopping, next_round};
+use crate::bus::Bus;
+use crate::domain::news::Subject;
+use crate::flow::Flow;
+use crate::store::changes::Changed;
+use crate::store::{Store, StoreError};
+
+const PAUSE: Duration = Duration::from_millis(700);
+/// While Redis is away the boards live on the sweep alone.
+const PAUSE_WHILE_DOWN: Duration = Duration::from_millis(300);
+const LOOK_BACK: Duration = Duration::from_secs(4);
+/// Now and then the sweep looks further, for transactions that took unusually long.
+const LOOK_BACK_LONG: Duration = Duration::from_secs(90);
+const LONG_EVERY: Duration = Duration::from_secs(15);
+const ROWS_MAX: u32 = 20_000;
+
+/// Which versions this node knows to have been carried, by the bus or directly. Bounded and short-lived: forgetting
+/// costs one needless publish, which the bus suppresses.
+#[derive(Clone)]
+pub struct Carried {
+    by_bus: moka::sync::Cache<Subject, u64>,
+    directly: moka::sync::Cache<Subject, u64>,
+}
+
+impl Default for Carried {
+    fn default() -> Self {
+        let memory = || moka::sync::Cache::builder().max_capacity(200_000).time_to_live(Duration::from_secs(180)).build();
+        Self { by_bus: memory(), directly: memory() }
+    }
+}
+
+impl Carried {
+    /// The bus delivered this version to this node.
+    pub fn note(&self, subject: Subject, version: u64) {
+        self.by_bus.insert(subject, version);
+    }
+
+    fn missing(&self, changed: Vec<Changed>, bus_is_up: bool) -> Vec<Changed> {
+        let has = |memory: &moka::sync::Cache<Subject, u64>, (subject, version): &Changed| {
+            memory.get(subject).is_some_and(|carried| carried >= *version)
+        };
+        changed.into_iter().filter(|row| !has(&self.by_bus, row) && (bus_is_up || !has(&self.directly, row))).collect()
+    }
+}
+
+/// Sweeps until told to stop.
+pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut stopping: Stopping) {
+    let mut last_long = Instant::now();
+    // What died with another node, or while none ran, is found at once.
+    let mut look_back = LOOK_BACK_LONG;
+    loop {
+        if let Err(error) = sweep(&store, &bus, &carried, look_back).await {
+            tracing::warn!(%error, "the sweep could not read what changed");
+        }
+        if let Err(error) = flow.refresh_policy().await {
+            tracing::warn!(?error, "the commission policy could not be read");
+        }
+        look_back = LOOK_BACK;
+        if last_long.elapsed() > LONG_EVERY {
+            last_long = Instant::now();
+            look_back = LOOK_BACK_LONG;
+        }
+        let pause = if bus.is_up() { PAUSE } else { PAUSE_WHILE_DOWN };
+        if !next_round(&mut stopping, pause).await {
+            return;
+        }
+    }
+}
+
+async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration) -> Result<(), StoreError> {
+    let since = store.now().await? - look_back;
+    let changed = store.changed_since(since, ROWS_MAX).await?;
+    let missing = carried.missing(changed, bus.is_up());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    metrics::counter!("orderboard_sweep_found_total").increment(missing.len() as u64);
+    for some in missing.chunks(BURST_MAX) {
+        let subjects: Vec<Subject> = some.iter().map(|(subject, _)| *subject).collect();
+        let items = read_back(store, &subjects).await?;
+        if !bus.is_up() {
+            for item in &items {
+                carried.directly.insert(item.subject(), item.version);
+            }
+        }
+        send(bus, items).await;
+    }
+    Ok(())
+}

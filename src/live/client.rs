@@ -1,0 +1,102 @@
+//! What a client's messages do: parsed strictly, answered on the same socket, limited in number.
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::protocol::{CLIENT_TYPES, ClientMessage};
+
+/// Messages a client may send at once, and how many a second after that.
+const BURST: f64 = 40.0;
+const PER_SECOND: f64 = 10.0;
+/// Refused messages in a row after which the socket is closed.
+const PATIENCE: u32 = 100;
+
+/// A message that cannot be acted upon: the socket lives on.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+}
+
+pub(super) fn parse(text: &str) -> Result<ClientMessage, Unusable> {
+    let malformed = |detail: String| Unusable { code: "malformed", detail };
+    let value: Value = serde_json::from_str(text).map_err(|error| malformed(format!("this is not JSON: {error}")))?;
+    let kind = value.get("type").and_then(Value::as_str).ok_or_else(|| malformed("a message is an object with a `type`".into()))?;
+    if !CLIENT_TYPES.contains(&kind) {
+        return Err(Unusable { code: "unknown_type", detail: "there is no such message; send auth, watch, unwatch or ping".into() });
+    }
+    serde_json::from_value(value).map_err(|error| malformed(error.to_string()))
+}
+
+/// A token bucket for one socket's messages.
+pub(super) struct Allowance {
+    tokens: f64,
+    at: Instant,
+    refused: u32,
+}
+
+/// What to do with the next message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Allowed {
+    Yes,
+    No,
+    /// Enough is enough.
+    Close,
+}
+
+impl Allowance {
+    pub(super) fn new() -> Self {
+        Self { tokens: BURST, at: Instant::now(), refused: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> Allowed {
+        let now = Instant::now();
+        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST);
+        self.at = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            self.refused = 0;
+            return Allowed::Yes;
+        }
+        self.refused += 1;
+        metrics::counter!("orderboard_socket_messages_refused_total").increment(1);
+        if self.refused > PATIENCE { Allowed::Close } else { Allowed::No }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        for (text, code) in [
+            ("", "malformed"),
+            ("[]", "malformed"),
+            ("{}", "malformed"),
+            (r#"{"type":7}"#, "malformed"),
+            (r#"{"type":"accept"}"#, "unknown_type"),
+            (r#"{"type":"watch"}"#, "malformed"),
+            (r#"{"type":"watch","board":7}"#, "malformed"),
+            (r#"{"type":"watch","board":"all","seq":-1}"#, "malformed"),
+            (r#"{"type":"watch","board":"all","extra":1}"#, "malformed"),
+            (r#"{"type":"ping"}"#, "malformed"),
+        ] {
+            assert_eq!(parse(text).expect_err(text).code, code, "{text}");
+        }
+        assert!(parse(r#"{"type":"watch","board":"all","epoch":"x","seq":3}"#).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_refused_then_closed_and_patience_returns() {
+        let mut allowance = Allowance::new();
+        for _ in 0..40 {
+            assert_eq!(allowance.next(), Allowed::Yes);
+        }
+        assert_eq!(allowance.next(), Allowed::No);
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        assert_eq!(allowance.next(), Allowed::Yes);
+        let flood = (0..200).map(|_| allowance.next()).collect::<Vec<_>>();
+        assert_eq!(flood.last(), Some(&Allowed::Close));
+    }
+}

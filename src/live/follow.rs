@@ -1,0 +1,196 @@
+//! Following the news: the one task that applies what the bus delivers to boards, users' channels and sessions, loads
+//! what it has to, and flushes. The first change goes out at once; what arrives within the next few milliseconds goes
+//! as one frame.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::board::Board;
+use super::frame::Frame;
+use super::protocol::{Removal, ServerMessage};
+use super::replica::{LOAD, Row};
+use super::{Live, Result, TICK_EVERY};
+use crate::bus::{Feed, FeedEvent};
+use crate::domain::ledger::AccountNews;
+use crate::domain::news::{Item, NewsKind, Position, Subject};
+use crate::domain::order::{BoardOrder, Order, Status};
+use crate::store::changes::EndedSession;
+use crate::store::orders::Listed;
+
+/// Changes that follow each other closer than this share a frame.
+const GATHER_FOR: Duration = Duration::from_millis(8);
+/// After a gap, users' channels are told what changed in this time and a little more.
+const USERS_LOOK_BACK: Duration = Duration::from_secs(30);
+const USERS_ROWS_MAX: u32 = 20_000;
+
+pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Option<&Order>)) {
+    let mut ticks = tokio::time::interval(TICK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut flushed_at = Instant::now();
+    let mut flush_due: Option<Instant> = None;
+    let mut behind_since = OffsetDateTime::now_utc();
+    loop {
+        let due = flush_due.unwrap_or_else(|| Instant::now() + TICK_EVERY);
+        tokio::select! {
+            event = feed.next() => match event {
+                None => return,
+                Some(FeedEvent::Items { at, items }) => {
+                    apply(&live, Some(at.seq), &items, &observe);
+                    behind_since = OffsetDateTime::now_utc();
+                }
+                Some(FeedEvent::Direct(items)) => apply(&live, None, &items, &|_, _| {}),
+                Some(FeedEvent::Reload(position)) => {
+                    reload(&live, &position).await;
+                    resync_users(&live, behind_since).await;
+                    live.shared.is_synced.store(true, Ordering::Release);
+                }
+            },
+            () = tokio::time::sleep_until(due), if flush_due.is_some() => {}
+            _ = ticks.tick() => live.shared.boards.values().for_each(|board| board.tick(OffsetDateTime::now_utc())),
+        }
+        if flushed_at.elapsed() < GATHER_FOR {
+            flush_due.get_or_insert(flushed_at + GATHER_FOR);
+            if flush_due.is_some_and(|due| due > Instant::now()) {
+                continue;
+            }
+        }
+        flush_due = None;
+        flushed_at = Instant::now();
+        for board in live.shared.boards.values() {
+            board.flush();
+            refill(&live, board).await;
+        }
+    }
+}
+
+fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item, Option<&Order>)) {
+    for item in items {
+        match item.kind {
+            NewsKind::Order => match serde_json::from_str::<Order>(item.row.get()) {
+                Ok(order) => {
+                    observe(item, Some(&order));
+                    apply_order(live, seq, &order);
+                }
+                Err(error) => unreadable(item, &error),
+            },
+            NewsKind::Account => {
+                observe(item, None);
+                match serde_json::from_str::<AccountNews>(item.row.get()) {
+                    Ok(news) => tell_balance(live, item.id, &news),
+                    Err(error) => unreadable(item, &error),
+                }
+            }
+            NewsKind::Session => {
+                observe(item, None);
+                match serde_json::from_str::<EndedSession>(item.row.get()) {
+                    Ok(ended) => end_session(live, &ended),
+                    Err(error) => unreadable(item, &error),
+                }
+            }
+        }
+    }
+}
+
+/// A node of another release may send what this one cannot read; the rows themselves are in MySQL.
+fn unreadable(item: &Item, error: &serde_json::Error) {
+    metrics::counter!("orderboard_news_unreadable_total").increment(1);
+    tracing::warn!(kind = item.kind.as_str(), id = item.id, %error, "news could not be read");
+}
+
+fn apply_order(live: &Live, seq: Option<u64>, order: &Order) {
+    let category = order.category.as_ref().and_then(|slug| live.board(&format!("category:{slug}")));
+    for board in live.board("all").into_iter().chain(category) {
+        board.apply(seq, |replica| match order.status {
+            Status::Open => replica.put(row(order)),
+            status => replica.remove(order.id, order.version, Removal::from(status)),
+        });
+    }
+    tell_order(live, order);
+}
+
+fn tell_order(live: &Live, order: &Order) {
+    let parties = [Some(order.customer.id), order.executor.as_ref().map(|executor| executor.id)];
+    for user_id in parties.into_iter().flatten() {
+        let frame = || Frame::json(&ServerMessage::Order { order });
+        live.shared.users.send(user_id, Subject::order(order.id), order.version, frame);
+    }
+}
+
+fn tell_balance(live: &Live, account_id: u64, news: &AccountNews) {
+    let frame = || Frame::json(&ServerMessage::Balance(&news.account));
+    live.shared.users.send(news.user_id, Subject::account(account_id), news.account.version, frame);
+}
+
+fn end_session(live: &Live, ended: &EndedSession) {
+    live.shared.sessions.forget(ended.session_id);
+    live.shared.users.send(ended.user_id, Subject::session(ended.session_id), 1, || Frame::text(""));
+}
+
+/// Loads every board anew, trying until MySQL answers: nothing else can tell what the boards are.
+async fn reload(live: &Live, position: &Position) {
+    for board in live.shared.boards.values() {
+        loop {
+            match open_orders(live, board, u64::MAX, LOAD as u32).await {
+                Ok(rows) => break board.reloaded(position.clone(), rows),
+                Err(error) => {
+                    tracing::warn!(board = board.name(), %error, "a board could not be loaded, trying again");
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+            }
+        }
+    }
+    metrics::counter!("orderboard_boards_reloaded_total").increment(1);
+}
+
+/// Tells connected users what they may have missed while the bus could not.
+async fn resync_users(live: &Live, since: OffsetDateTime) {
+    let here = live.shared.users.ids();
+    if here.is_empty() {
+        return;
+    }
+    let result: Result<()> = async {
+        let changed = live.store().changed_since(since - USERS_LOOK_BACK, USERS_ROWS_MAX).await?;
+        let ids = |kind: NewsKind| changed.iter().filter(|(s, _)| s.kind == kind).map(|(s, _)| s.id).collect::<Vec<_>>();
+        for some in ids(NewsKind::Order).chunks(500) {
+            live.store().orders_by_id(some).await?.iter().for_each(|order| tell_order(live, order));
+        }
+        for some in ids(NewsKind::Account).chunks(500) {
+            let accounts = live.store().accounts_by_id(some).await?;
+            accounts.iter().filter(|news| live.shared.users.is_here(news.user_id)).for_each(|news| tell_balance(live, news.account.id, news));
+        }
+        for some in ids(NewsKind::Session).chunks(500) {
+            live.store().ended_sessions(some).await?.iter().for_each(|ended| end_session(live, ended));
+        }
+        Ok(())
+    }
+    .await;
+    if let Err(error) = result {
+        tracing::warn!(%error, "users could not be told what they missed");
+    }
+}
+
+/// Reads more of the board from below while it runs short. A failure is tried again with the next flush.
+async fn refill(live: &Live, board: &Board) {
+    let Some((below, limit)) = board.apply(None, |replica| replica.wants()) else { return };
+    match open_orders(live, board, below, limit).await {
+        Ok(rows) => {
+            board.apply(None, |replica| replica.refill(rows));
+            board.flush();
+        }
+        Err(error) => tracing::warn!(board = board.name(), %error, "a board could not be refilled"),
+    }
+}
+
+async fn open_orders(live: &Live, board: &Board, below: u64, limit: u32) -> Result<Vec<Row>> {
+    let category = board.name().strip_prefix("category:").map(str::to_owned);
+    let orders = live.store().orders(&Listed::Open { category }, below, limit).await?;
+    Ok(orders.iter().map(row).collect())
+}
+
+fn row(order: &Order) -> Row {
+    let json = serde_json::to_string(&BoardOrder::from(order)).unwrap_or_default().into();
+    Row { id: order.id, version: order.version, json }
+}

@@ -1,0 +1,64 @@
+//! Websocket frames, encoded once for everybody. A server's frames are not masked, so the bytes on the wire are the
+//! same for each receiver and can be shared by reference (RFC 6455, section 5.2).
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// A whole text message as it goes on the wire, and where its payload begins.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    wire: Bytes,
+    payload_at: u8,
+}
+
+const FINAL_TEXT: u8 = 0x81;
+
+impl Frame {
+    pub(super) fn text(payload: &str) -> Self {
+        let mut wire = BytesMut::with_capacity(payload.len() + 10);
+        wire.put_u8(FINAL_TEXT);
+        match payload.len() {
+            len @ 0..126 => wire.put_u8(len as u8),
+            len @ 126..=0xFFFF => {
+                wire.put_u8(126);
+                wire.put_u16(len as u16);
+            }
+            len => {
+                wire.put_u8(127);
+                wire.put_u64(len as u64);
+            }
+        }
+        let payload_at = wire.len() as u8;
+        wire.extend_from_slice(payload.as_bytes());
+        Self { wire: wire.freeze(), payload_at }
+    }
+
+    pub(super) fn json(message: &impl serde::Serialize) -> Self {
+        // Our own messages are plain structs with string keys: serialising them cannot fail.
+        Self::text(&serde_json::to_string(message).unwrap_or_default())
+    }
+
+    pub(super) fn wire(&self) -> Bytes {
+        self.wire.clone()
+    }
+
+    pub(super) fn payload(&self) -> Bytes {
+        self.wire.slice(usize::from(self.payload_at)..)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.wire.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Frame;
+
+    #[test]
+    fn lengths_are_written_in_the_shortest_form() {
+        for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let frame = Frame::text(&"x".repeat(len));
+            assert_eq!((frame.len(), frame.payload().len()), (len + header, len));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What people watch: this node's replica of the boards, the private channels of connected users, and the life of one
+//! socket. Fed by the bus alone (while Redis is away, by the sweep through the bus's own door); reads MySQL to load and
+//! to refill, and never writes anything.
+//!
+//! Nothing here keeps a queue for a client. A board and a user's channel each keep one short log of encoded frames,
+//! shared by all; a socket only remembers how far it has read. A reader that falls behind the log is given the merged
+//! latest state. So a stalled client costs what its socket costs, whatever happens meanwhile.
+
+mod board;
+mod client;
+mod follow;
+mod frame;
+mod protocol;
+mod replica;
+mod sessions;
+mod socket;
+mod users;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::bus::Feed;
+use crate::domain::news::Item;
+use crate::domain::order::Order;
+use crate::store::{Store, StoreError};
+
+pub use self::board::{Board, Snapshot};
+pub use self::sessions::{Sessions, TokenHasher};
+pub use self::socket::serve;
+
+/// How often each watched board proves itself to its watchers.
+pub const TICK_EVERY: Duration = Duration::from_secs(2);
+/// What clients are promised: some frame arrives at least this often.
+pub const HEARTBEAT: Duration = Duration::from_secs(4);
+
+/// How long this node's clients have for going elsewhere when it stops.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    pub after: Duration,
+    pub spread: Duration,
+}
+
+#[derive(Clone)]
+pub struct Live {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    node: String,
+    store: Store,
+    boards: HashMap<String, Arc<Board>>,
+    users: users::Users,
+    sessions: Sessions,
+    sockets: AtomicUsize,
+    sockets_max: usize,
+    is_synced: AtomicBool,
+    draining: watch::Sender<Option<Drain>>,
+}
+
+/// What a node's live part is made with.
+pub struct LiveConfig {
+    pub node: String,
+    pub sockets_max: usize,
+    /// The categories' slugs; each has a board besides the board of all.
+    pub categories: Vec<String>,
+    pub hash_token: TokenHasher,
+}
+
+impl Live {
+    /// Starts following the news. `observe` sees each row that the bus delivered, decoded where it is an order.
+    pub fn start(store: Store, feed: Feed, config: LiveConfig, observe: impl Fn(&Item, Option<&Order>) + Send + 'static) -> Self {
+        let names = config.categories.iter().map(|slug| format!("category:{slug}"));
+        let boards = std::iter::once("all".to_owned()).chain(names).map(|name| (name.clone(), Arc::new(Board::new(&name)))).collect();
+        let live = Self {
+            shared: Arc::new(Shared {
+                node: config.node,
+                sessions: Sessions::new(store.clone(), config.hash_token),
+                store,
+                boards,
+                users: users::Users::default(),
+                sockets: AtomicUsize::new(0),
+                sockets_max: config.sockets_max,
+                is_synced: AtomicBool::new(false),
+                draining: watch::Sender::new(None),
+            }),
+        };
+        tokio::spawn(follow::run(live.clone(), feed, observe));
+        live
+    }
+
+    /// A board by its protocol name: `all` or `category:SLUG`.
+    pub fn board(&self, name: &str) -> Option<&Arc<Board>> {
+        self.shared.boards.get(name)
+    }
+
+    /// Who is signed in, remembered for a while.
+    pub fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
+    }
+
+    /// Whether the boards have been loaded.
+    pub fn is_synced(&self) -> bool {
+        self.shared.is_synced.load(Ordering::Acquire)
+    }
+
+    /// Sockets open now.
+    pub fn sockets(&self) -> usize {
+        self.shared.sockets.load(Ordering::Relaxed)
+    }
+
+    /// Whether another socket may be opened.
+    pub fn has_room(&self) -> bool {
+        self.sockets() < self.shared.sockets_max && self.shared.draining.borrow().is_none()
+    }
+
+    /// Tells every socket to come back elsewhere, spread over a while, and refuses new ones.
+    pub fn drain(&self, drain: Drain) {
+        self.shared.draining.send_replace(Some(drain));
+    }
+
+    fn store(&self) -> &Store {
+        &self.shared.store
+    }
+}
+
+/// Why live state could not be read.
+type Result<T> = std::result::Result<T, StoreError>;

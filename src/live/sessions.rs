@@ -1,0 +1,67 @@
+//! Who is signed in, in this node's memory: a session is read once and remembered for half a minute, or until news says
+//! that it ended.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::Result;
+use crate::store::Store;
+use crate::store::sessions::{Session, TokenHash};
+
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+const REMEMBERED_MAX: u64 = 100_000;
+/// Longer tokens are nobody's; they are not worth hashing.
+const TOKEN_LEN_MAX: usize = 128;
+
+/// How tokens are stored; the use case that makes them decides.
+pub type TokenHasher = fn(&str) -> TokenHash;
+
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    hash: TokenHasher,
+    by_token: moka::sync::Cache<TokenHash, Session>,
+    /// Sessions that ended lately: a look-up that was under way meanwhile must not bring one back.
+    ended: moka::sync::Cache<u64, ()>,
+}
+
+impl Sessions {
+    pub(super) fn new(store: Store, hash: TokenHasher) -> Self {
+        let by_token = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
+        let ended = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR * 2).build();
+        Self { store, hash, by_token, ended }
+    }
+
+    /// The living session of a token, or nothing.
+    pub async fn find(&self, token: &str) -> Result<Option<Session>> {
+        if token.is_empty() || token.len() > TOKEN_LEN_MAX {
+            return Ok(None);
+        }
+        let hash = (self.hash)(token);
+        let now = OffsetDateTime::now_utc();
+        let known = self.by_token.get(&hash);
+        let session = match known {
+            Some(session) => session,
+            None => {
+                let Some(session) = self.store.session_by_token(&hash, now).await? else { return Ok(None) };
+                self.by_token.insert(hash, session.clone());
+                // At most once in the time it is remembered, and nobody waits for it.
+                let (store, id) = (self.store.clone(), session.actor.session_id);
+                tokio::spawn(async move {
+                    if let Err(error) = store.touch_session(id, now).await {
+                        tracing::debug!(%error, "last use of a session was not noted");
+                    }
+                });
+                session
+            }
+        };
+        let is_living = session.expires_at > now && !self.ended.contains_key(&session.actor.session_id);
+        Ok(is_living.then_some(session))
+    }
+
+    /// The session ended: its token is worth nothing from now on.
+    pub fn forget(&self, session_id: u64) {
+        self.ended.insert(session_id, ());
+    }
+}

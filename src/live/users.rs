@@ -1,0 +1,142 @@
+//! Private channels: one for each user who has a socket here, shared by all of that user's sockets. A channel keeps the
+//! latest message about each thing (an account, an order), so what a slow socket has missed is merged by itself.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::sync::watch;
+
+use super::frame::Frame;
+use crate::domain::news::Subject;
+
+/// Things a channel remembers; a socket that has missed more is told to read anew.
+const REMEMBERED_MAX: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Users {
+    channels: DashMap<u64, Arc<Channel>>,
+}
+
+pub(super) struct Channel {
+    log: Mutex<Log>,
+    moved: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Log {
+    last: u64,
+    /// Oldest first; one message about each subject.
+    messages: VecDeque<Message>,
+    /// What was sent up to here is no longer remembered in full.
+    forgotten: u64,
+}
+
+struct Message {
+    number: u64,
+    subject: Subject,
+    version: u64,
+    frame: Frame,
+}
+
+/// What a socket gets from its user's channel.
+pub(super) struct Private {
+    pub(super) frames: Vec<Bytes>,
+    pub(super) cursor: u64,
+    /// The session that was looked for has ended.
+    pub(super) is_over: bool,
+    /// Too much was missed: read the accounts anew.
+    pub(super) has_gap: bool,
+}
+
+/// A socket's hold on a channel: the channel is forgotten with its last socket.
+pub(super) struct Subscription {
+    pub(super) channel: Arc<Channel>,
+    pub(super) moved: watch::Receiver<u64>,
+    pub(super) cursor: u64,
+    pub(super) user_id: u64,
+}
+
+impl Users {
+    pub(super) fn subscribe(&self, user_id: u64) -> Subscription {
+        // The receiver is made under the map's lock, where `leave` counts receivers: a channel in the map is never one
+        // that is about to be forgotten.
+        let entry = self.channels.entry(user_id).or_insert_with(|| {
+            Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) })
+        });
+        let moved = entry.moved.subscribe();
+        let channel = entry.clone();
+        drop(entry);
+        let cursor = channel.lock().last;
+        Subscription { channel, moved, cursor, user_id }
+    }
+
+    pub(super) fn leave(&self, subscription: Subscription) {
+        let user_id = subscription.user_id;
+        drop(subscription);
+        self.channels.remove_if(&user_id, |_, channel| channel.moved.receiver_count() == 0);
+    }
+
+    pub(super) fn is_here(&self, user_id: u64) -> bool {
+        self.channels.contains_key(&user_id)
+    }
+
+    pub(super) fn ids(&self) -> Vec<u64> {
+        self.channels.iter().map(|entry| *entry.key()).collect()
+    }
+
+    /// Hands a message to the user's sockets; an older version of the same thing never follows a newer one.
+    pub(super) fn send(&self, user_id: u64, subject: Subject, version: u64, frame: impl FnOnce() -> Frame) {
+        let Some(channel) = self.channels.get(&user_id).map(|entry| entry.clone()) else { return };
+        let last = {
+            let mut log = channel.lock();
+            if !log.put(subject, version, frame) {
+                return;
+            }
+            log.last
+        };
+        channel.moved.send_replace(last);
+    }
+}
+
+impl Log {
+    fn put(&mut self, subject: Subject, version: u64, frame: impl FnOnce() -> Frame) -> bool {
+        if let Some(place) = self.messages.iter().position(|message| message.subject == subject) {
+            if self.messages[place].version >= version {
+                return false;
+            }
+            self.messages.remove(place);
+        }
+        self.last += 1;
+        self.messages.push_back(Message { number: self.last, subject, version, frame: frame() });
+        if self.messages.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.messages.pop_front()
+        {
+            self.forgotten = oldest.number;
+        }
+        true
+    }
+}
+
+impl Channel {
+    /// What came after `cursor`, and whether `session_id` has ended.
+    pub(super) fn since(&self, cursor: u64, session_id: u64) -> Private {
+        let log = self.lock();
+        let ended = Subject::session(session_id);
+        let new = || log.messages.iter().filter(|message| message.number > cursor);
+        Private {
+            is_over: log.messages.iter().any(|message| message.subject == ended),
+            frames: new().filter(|message| message.frame.len() > EMPTY_LEN).map(|message| message.frame.wire()).collect(),
+            cursor: log.last,
+            has_gap: cursor < log.forgotten,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The length of a frame that says nothing: the end of a session is acted upon, not sent.
+const EMPTY_LEN: usize = 2;

@@ -1,0 +1,17 @@
+//! Parse, start logging, run, and say in one line why not.
+
+use clap::Parser as _;
+use orderboard::{cli, telemetry};
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let command = cli::Cli::parse();
+    telemetry::log();
+    match cli::run(command).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("orderboard: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

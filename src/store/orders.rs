@@ -1,0 +1,107 @@
+//! Orders: reading them, and every conditional UPDATE that moves one but for taking (see `take_lane`).
+
+mod rows;
+mod writes;
+
+use sqlx::{MySql, QueryBuilder};
+
+use self::rows::{COLUMNS, OrderRow};
+use super::{Store, StoreError};
+use crate::domain::order::{FullOrder, Order, Status};
+
+pub use self::writes::{NewOrder, abandon, cancel, finish, freeze, insert, reject, submit, unfreeze};
+
+/// Which orders a list shows; always newest first, by id.
+#[derive(Clone, Debug)]
+pub enum Listed {
+    /// Everybody's open orders, of one category or of all.
+    Open { category: Option<String> },
+    OfCustomer { user_id: u64, status: Option<Status> },
+    OfExecutor { user_id: u64, status: Option<Status> },
+}
+
+impl Store {
+    /// One page: orders with an id below `below`, at most `limit`.
+    pub async fn orders(&self, listed: &Listed, below: u64, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
+        query.push(COLUMNS).push(" from orders where id < ").push_bind(below);
+        let status = match listed {
+            Listed::Open { category } => {
+                if let Some(category) = category {
+                    query.push(" and category = ").push_bind(category.clone());
+                }
+                Some(Status::Open)
+            }
+            Listed::OfCustomer { user_id, status } => {
+                query.push(" and customer_id = ").push_bind(*user_id);
+                *status
+            }
+            Listed::OfExecutor { user_id, status } => {
+                query.push(" and executor_id = ").push_bind(*user_id);
+                *status
+            }
+        };
+        if let Some(status) = status {
+            query.push(" and status = ").push_bind(status.as_str());
+        }
+        query.push(" order by id desc limit ").push_bind(limit);
+        let rows = query.build_query_as().fetch_all(&self.pool).await?;
+        self.named(rows).await
+    }
+
+    pub async fn order(&self, id: u64) -> Result<Option<Order>, StoreError> {
+        Ok(self.orders_by_id(&[id]).await?.pop())
+    }
+
+    /// The present state of these orders, for news; unknown ids are left out.
+    pub async fn orders_by_id(&self, ids: &[u64]) -> Result<Vec<Order>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
+        query.push(COLUMNS).push(" from orders where id in (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(*id);
+        }
+        query.push(")");
+        let rows = query.build_query_as().fetch_all(&self.pool).await?;
+        self.named(rows).await
+    }
+
+    /// An order with its long texts.
+    pub async fn full_order(&self, id: u64) -> Result<Option<FullOrder>, StoreError> {
+        let Some(order) = self.order(id).await? else { return Ok(None) };
+        let texts: Option<(String, Option<String>, Option<String>, u16, String)> = sqlx::query_as(
+            "select t.description, t.report, t.reject_reason, o.floor_bp, o.commission_mode \
+             from orders o join order_texts t on t.order_id = o.id where o.id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?;
+        let (description, report, reject_reason, floor_bp, mode) =
+            texts.ok_or_else(|| StoreError::Corrupt(format!("order {id} has no texts")))?;
+        let executor_id = order.executor.as_ref().map(|executor| executor.id);
+        Ok(Some(FullOrder { order, executor_id, floor_bp, mode, description, report, reject_reason }))
+    }
+
+    /// Submitted orders whose time to be confirmed by the customer is over.
+    pub async fn orders_to_confirm(&self, now: time::OffsetDateTime, limit: u32) -> Result<Vec<u64>, StoreError> {
+        Ok(sqlx::query_scalar("select id from orders where confirm_by <= ? and status = 'submitted' order by confirm_by limit ?")
+            .bind(now)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Slug, Russian name, English name, in the order in which they are shown.
+    pub async fn categories(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+        Ok(sqlx::query_as("select slug, name_ru, name_en from categories order by place").fetch_all(&self.pool).await?)
+    }
+
+    async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+        let ids = rows.iter().flat_map(|row| [Some(row.customer_id), row.executor_id]).flatten().collect();
+        let names = self.names_of(ids).await?;
+        rows.into_iter().map(|row| row.order(&names)).collect()
+    }
+}

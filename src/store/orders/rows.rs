@@ -1,0 +1,65 @@
+//! An order's row as MySQL holds it, and its way into the domain.
+
+use time::OffsetDateTime;
+
+use crate::domain::order::{Acceptance, Assignment, Order, Status, unix_ms};
+use crate::store::StoreError;
+use crate::store::names::Known;
+
+pub(super) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
+     executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by";
+
+#[derive(sqlx::FromRow)]
+pub(super) struct OrderRow {
+    id: u64,
+    version: u64,
+    status: String,
+    title: String,
+    category: Option<String>,
+    price: i64,
+    payout: i64,
+    commission: i64,
+    rate_bp: u16,
+    currency: String,
+    pub(super) customer_id: u64,
+    pub(super) executor_id: Option<u64>,
+    assignment: String,
+    acceptance: String,
+    applicants: u32,
+    created_at: OffsetDateTime,
+    accepted_at: Option<OffsetDateTime>,
+    submitted_at: Option<OffsetDateTime>,
+    finished_at: Option<OffsetDateTime>,
+    confirm_by: Option<OffsetDateTime>,
+}
+
+impl OrderRow {
+    pub(super) fn order(self, names: &Known) -> Result<Order, StoreError> {
+        let status =
+            Status::parse(&self.status).ok_or_else(|| StoreError::Corrupt(format!("order {} has status {}", self.id, self.status)))?;
+        Ok(Order {
+            id: self.id,
+            version: self.version,
+            status,
+            title: self.title,
+            category: self.category,
+            price: self.price,
+            payout: self.payout,
+            commission: self.commission,
+            rate_bp: self.rate_bp,
+            currency: self.currency,
+            customer: names.party(self.customer_id),
+            executor: self.executor_id.map(|id| names.party(id)),
+            assignment: if self.assignment == "first" { Assignment::First } else { Assignment::Chosen },
+            acceptance: if self.acceptance == "auto" { Acceptance::Auto } else { Acceptance::Confirm },
+            applicants: self.applicants,
+            created_ms: unix_ms(self.created_at),
+            accepted_ms: self.accepted_at.map(unix_ms),
+            submitted_ms: self.submitted_at.map(unix_ms),
+            finished_ms: self.finished_at.map(unix_ms),
+            confirm_by_ms: self.confirm_by.map(unix_ms),
+            created_at: self.created_at,
+            accepted_at: self.accepted_at,
+        })
+    }
+}
