@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::bus::{Bus, BusConfig, BusError};
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Mode, Server, ServerConfig, router};
+use crate::http::{Api, Doors, Mode, Server, ServerConfig, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, demo, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
@@ -70,7 +70,7 @@ pub struct App {
     server: Option<Server>,
     jobs: JoinSet<()>,
     stopping: watch::Sender<bool>,
-    refusing: Arc<AtomicBool>,
+    api: Api,
 }
 
 impl App {
@@ -112,25 +112,24 @@ impl App {
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
         }
-        let refusing = Arc::new(AtomicBool::new(false));
-        let api = Api {
+        let api = Arc::new(Doors {
             flow: flow.clone(),
             store: store.clone(),
             live: live.clone(),
             bus: bus.clone(),
             mode: config.mode,
-            origins: Arc::new(config.origins),
+            origins: config.origins,
             metrics,
-            stopping: refusing.clone(),
-        };
+            stopping: AtomicBool::new(false),
+        });
         let server_config = ServerConfig { connections_max: config.limits.sockets_max + PLAIN_CONNECTIONS };
         let server = match listener {
-            Some(listener) => {
-                Some(Server::start(listener, router(api), server_config).map_err(|error| StartError::Listen(config.listen, error))?)
-            }
+            Some(listener) => Some(
+                Server::start(listener, router(api.clone()), server_config).map_err(|error| StartError::Listen(config.listen, error))?,
+            ),
             None => None,
         };
-        Ok(Self { flow, store, bus, live, server, jobs, stopping, refusing })
+        Ok(Self { flow, store, bus, live, server, jobs, stopping, api })
     }
 
     /// Where this node serves; nothing for a node without the web role.
@@ -141,7 +140,7 @@ impl App {
     /// Not ready any more; clients are told to go elsewhere and given the time; then the requests in hand, the jobs, the
     /// bus, the pool.
     pub async fn stop(mut self, drain: Duration) {
-        self.refusing.store(true, Ordering::Release);
+        self.api.stopping.store(true, Ordering::Release);
         self.live.drain(Drain { after: Duration::ZERO, spread: drain });
         let deadline = tokio::time::Instant::now() + drain + Duration::from_secs(3);
         while self.live.sockets() > 0 && tokio::time::Instant::now() < deadline {

@@ -15,7 +15,8 @@ pub fn log() {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let is_json = std::env::var("ORDERBOARD_LOG").is_ok_and(|format| format == "json");
     // A second call in one process (tests) changes nothing.
-    let _ = if is_json { builder.json().try_init() } else { builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init() };
+    let _ =
+        if is_json { builder.json().try_init() } else { builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init() };
 }
 
 /// The process's metrics.

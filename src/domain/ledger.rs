@@ -43,6 +43,8 @@ pub enum EntryKind {
     Capture,
     /// An executor's pay for an order.
     Payout,
+    /// Earnings that flow on into the wallet of somebody who wants one balance.
+    Sweep,
 }
 
 impl EntryKind {
@@ -54,6 +56,7 @@ impl EntryKind {
             EntryKind::Release => "release",
             EntryKind::Capture => "capture",
             EntryKind::Payout => "payout",
+            EntryKind::Sweep => "sweep",
         }
     }
 }
@@ -116,19 +119,23 @@ impl Transfer {
         Self::balanced(vec![Posting { account_id, kind: EntryKind::Release, available: amount, held: -amount }], vec![])
     }
 
-    /// A finished order: the customer's hold pays the executor and the house.
-    pub fn settle(customer_account: u64, executor_account: u64, payout: i64, commission: i64) -> Self {
+    /// A finished order: the customer's hold pays the executor and the house. Where `sweep_to` names the executor's
+    /// wallet, the payout flows on into it.
+    pub fn settle(customer_account: u64, earnings: u64, sweep_to: Option<u64>, payout: i64, commission: i64) -> Self {
         let price = payout + commission;
-        Self::balanced(
-            vec![
-                Posting { account_id: customer_account, kind: EntryKind::Capture, available: 0, held: -price },
-                Posting { account_id: executor_account, kind: EntryKind::Payout, available: payout, held: 0 },
-            ],
-            vec![SystemLine { account: SystemAccount::Commission, amount: commission }],
-        )
+        let mut postings = vec![
+            Posting { account_id: customer_account, kind: EntryKind::Capture, available: 0, held: -price },
+            Posting { account_id: earnings, kind: EntryKind::Payout, available: payout, held: 0 },
+        ];
+        if let Some(wallet) = sweep_to {
+            postings.push(Posting { account_id: earnings, kind: EntryKind::Sweep, available: -payout, held: 0 });
+            postings.push(Posting { account_id: wallet, kind: EntryKind::Sweep, available: payout, held: 0 });
+        }
+        Self::balanced(postings, vec![SystemLine { account: SystemAccount::Commission, amount: commission }])
     }
 
-    /// The postings in ascending account id: the one order in which accounts are ever locked.
+    /// The postings in ascending account id: the one order in which accounts are ever locked. Several of one account keep
+    /// the order in which they were written.
     pub fn postings(&self) -> &[Posting] {
         &self.postings
     }
@@ -172,16 +179,21 @@ mod tests {
 
     #[test]
     fn postings_come_in_the_order_in_which_accounts_are_locked() {
-        let settled = Transfer::settle(9, 4, 90, 10);
+        let settled = Transfer::settle(9, 4, Some(6), 90, 10);
         let ids: Vec<u64> = settled.postings().iter().map(|posting| posting.account_id).collect();
-        assert_eq!(ids, [4, 9]);
+        assert_eq!(ids, [4, 4, 6, 9]);
+        assert_eq!(settled.postings()[0].available, 90, "earned before it flows on");
     }
 
     #[test]
     fn every_operation_sums_to_zero() {
-        for transfer in
-            [Transfer::credit(1, EntryKind::Topup, 5), Transfer::hold(1, 5), Transfer::release(1, 5), Transfer::settle(1, 2, 4, 1)]
-        {
+        for transfer in [
+            Transfer::credit(1, EntryKind::Topup, 5),
+            Transfer::hold(1, 5),
+            Transfer::release(1, 5),
+            Transfer::settle(1, 2, None, 4, 1),
+            Transfer::settle(1, 2, Some(3), 4, 1),
+        ] {
             let users: i64 = transfer.postings().iter().map(|posting| posting.available + posting.held).sum();
             let system: i64 = transfer.lines().iter().map(|line| line.amount).sum();
             assert_eq!(users + system, 0);

@@ -36,7 +36,10 @@ pub struct Accepted {
 /// What the waiting takers of one order are told when the one in flight has its answer.
 #[derive(Clone, Debug)]
 enum Verdict {
-    Taken { by: Party, at: OffsetDateTime },
+    Taken {
+        by: Party,
+        at: OffsetDateTime,
+    },
     Refused(Refusal),
     /// The order may still be had: only the one who asked could not have it.
     NotForThem,

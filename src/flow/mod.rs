@@ -91,6 +91,11 @@ impl Flow {
     pub fn categories(&self) -> &[Category] {
         &self.categories
     }
+
+    /// UPDATE statements that takings have cost this node.
+    pub fn take_statements(&self) -> u64 {
+        self.lane.statements()
+    }
 }
 
 /// Why a use case gave no result: the rules said no, or something broke.

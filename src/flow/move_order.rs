@@ -52,10 +52,9 @@ impl Flow {
         }
         let at = now();
         let confirm_by = at + self.config.auto_confirm_after;
-        let moved =
-            transaction!(self.store, |connection| orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report)
-                .await
-                .map_err(FlowError::from))?;
+        let moved = transaction!(self.store, |connection| orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report)
+            .await
+            .map_err(FlowError::from))?;
         self.moved(order_id, Move::Submit, moved).await
     }
 

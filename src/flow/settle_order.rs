@@ -51,7 +51,12 @@ impl Flow {
         };
         let wallet = self.store.account_id(order.customer.id, AccountKind::Wallet, &order.currency).await?;
         let earnings = self.store.account_id(executor.id, AccountKind::Earnings, &order.currency).await?;
-        let settled = transaction!(self.store, |connection| settle(connection, order, wallet, earnings).await)?;
+        let sweep_to = match self.store.sweeps_earnings(executor.id).await? {
+            true => Some(self.store.account_id(executor.id, AccountKind::Wallet, &order.currency).await?),
+            false => None,
+        };
+        let accounts = Accounts { wallet, earnings, sweep_to };
+        let settled = transaction!(self.store, |connection| settle(connection, order, &accounts).await)?;
         let now_is = self.full(order.id).await?;
         if !settled && now_is.order.status != Status::Done {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
@@ -59,12 +64,24 @@ impl Flow {
         self.outbox.announce(Subject::order(order.id));
         self.outbox.announce(Subject::account(wallet));
         self.outbox.announce(Subject::account(earnings));
+        if let Some(wallet) = sweep_to {
+            self.outbox.announce(Subject::account(wallet));
+        }
         Ok(now_is)
     }
 }
 
+/// Whose money moves when an order is settled.
+struct Accounts {
+    /// The customer's.
+    wallet: u64,
+    /// The executor's.
+    earnings: u64,
+    sweep_to: Option<u64>,
+}
+
 /// False when the order's state had changed meanwhile; nothing is written then.
-async fn settle(connection: &mut MySqlConnection, order: &Order, wallet: u64, earnings: u64) -> Result<bool, FlowError> {
+async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Accounts) -> Result<bool, FlowError> {
     let at = now();
     // The order's row is the lock: whoever moves it to done is the only one who ever claims this operation's id.
     if !orders::finish(connection, order.id, order.status, at).await? {
@@ -78,7 +95,7 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, wallet: u64, ea
         return Err(FlowError::Internal(format!("order {} has no active hold to capture", order.id)));
     }
     let cause = Cause { operation_id: &operation_id, order_id: Some(order.id), topup_id: None, at };
-    let transfer = Transfer::settle(wallet, earnings, order.payout, order.commission);
+    let transfer = Transfer::settle(accounts.wallet, accounts.earnings, accounts.sweep_to, order.payout, order.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
     Ok(true)

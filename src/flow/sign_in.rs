@@ -93,6 +93,11 @@ impl Flow {
         Ok(())
     }
 
+    /// From now on the actor's pay flows on into the wallet, or stays among the earnings.
+    pub async fn sweep_earnings(&self, actor: &Actor, sweeps: bool) -> Result<(), FlowError> {
+        Ok(self.store.set_sweeps_earnings(actor.user.id, sweeps).await?)
+    }
+
     /// Everybody has a wallet and earnings in the house's currency from the start.
     pub(super) async fn open_accounts(&self, user_id: u64) -> Result<(), FlowError> {
         for kind in [AccountKind::Wallet, AccountKind::Earnings] {

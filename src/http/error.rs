@@ -86,7 +86,9 @@ impl From<Refusal> for Problem {
         let conflict = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
         match refusal {
             Refusal::Invalid(invalid) => invalid.into(),
-            Refusal::Unauthenticated => Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first; your session may have ended"),
+            Refusal::Unauthenticated => {
+                Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first; your session may have ended")
+            }
             Refusal::WrongCredentials => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "this e-mail address and password do not belong together")
             }
@@ -107,11 +109,14 @@ impl From<Refusal> for Problem {
                 conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
                     .with(json!({"order_status": status, "version": version}))
             }
-            Refusal::InsufficientFunds { available, needed, currency } => {
-                conflict("insufficient_funds", format!("{needed} minor units of {currency} are needed and {available} are free; top up first"))
-                    .with(json!({"available": available, "needed": needed, "currency": currency}))
+            Refusal::InsufficientFunds { available, needed, currency } => conflict(
+                "insufficient_funds",
+                format!("{needed} minor units of {currency} are needed and {available} are free; top up first"),
+            )
+            .with(json!({"available": available, "needed": needed, "currency": currency})),
+            Refusal::Mismatch => {
+                conflict("mismatch", "this Idempotency-Key was used with another body; use a new key for a new request".into())
             }
-            Refusal::Mismatch => conflict("mismatch", "this Idempotency-Key was used with another body; use a new key for a new request".into()),
             Refusal::EmailTaken => conflict("email_taken", "somebody has registered with this e-mail address; sign in instead".into()),
             Refusal::TopupDecided => conflict("stale", "this payment was decided the other way already".into()),
             Refusal::Limit { what, retry_after_s } => Problem {

@@ -41,9 +41,9 @@ pub(super) fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Inv
     }
     let below = match cursor {
         None => u64::MAX,
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| Invalid::new("cursor", Reason::Malformed, "`cursor` is the `next` of the page before, unchanged"))?,
+        Some(cursor) => {
+            cursor.parse().map_err(|_| Invalid::new("cursor", Reason::Malformed, "`cursor` is the `next` of the page before, unchanged"))?
+        }
     };
     Ok(Page { below, limit })
 }

@@ -44,18 +44,20 @@ pub enum Mode {
     Production,
 }
 
-/// Everything the handlers need. Cheap to clone.
-#[derive(Clone)]
-pub struct Api {
+/// Everything the handlers need, shared by reference: it is cloned several times a request.
+pub type Api = Arc<Doors>;
+
+/// What lies behind the handlers.
+pub struct Doors {
     pub flow: Flow,
     pub store: Store,
     pub live: Live,
     pub bus: Bus,
     pub mode: Mode,
     /// Origins besides the request's own host from which pages may act with a cookie.
-    pub origins: Arc<Vec<String>>,
+    pub origins: Vec<String>,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
-    pub stopping: Arc<AtomicBool>,
+    pub stopping: AtomicBool,
 }
 
 /// All routes, in the order in which a reader of the API meets them.
@@ -64,7 +66,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/register", post(sessions::register))
         .route("/api/login", post(sessions::login))
         .route("/api/logout", post(sessions::logout))
-        .route("/api/me", get(sessions::me))
+        .route("/api/me", get(sessions::me).patch(sessions::change_settings))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))
         .route("/api/categories", get(quote::categories))

@@ -74,7 +74,9 @@ pub(super) async fn list(State(api): State<Api>, MaybeCaller(session): MaybeCall
     let user_id = || session.as_ref().map(|session| session.actor.user.id).ok_or(Refusal::Unauthenticated);
     let which = match query.list {
         ListName::Open if query.status.is_some_and(|status| status != Status::Open) => {
-            return Err(Invalid::new("status", Reason::Unknown, "the list `open` has open orders only; ask for `mine` or `contracts`").into());
+            return Err(
+                Invalid::new("status", Reason::Unknown, "the list `open` has open orders only; ask for `mine` or `contracts`").into()
+            );
         }
         ListName::Open => Which::Open { category: query.category },
         _ if query.category.is_some() => {

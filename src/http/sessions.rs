@@ -6,12 +6,12 @@ use axum::http::header::{SET_COOKIE, USER_AGENT};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::Api;
 use super::caller::{Caller, MaybeCaller, set_cookie};
 use super::error::{Answer, created, no_content, ok};
 use super::extract::{Id, Json};
 use super::lists::Listed;
 use super::server::Peer;
-use super::Api;
 use crate::domain::ledger::Account;
 use crate::domain::refusal::{Invalid, Reason};
 use crate::domain::user::Role;
@@ -63,7 +63,15 @@ struct Me<'a> {
     role: Role,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
+    /// Whether earnings flow on into the wallet.
+    sweeps_earnings: bool,
     accounts: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    sweeps_earnings: bool,
 }
 
 #[derive(Serialize)]
@@ -93,8 +101,7 @@ pub(super) async fn login(
     headers: HeaderMap,
     Json(body): Json<Login>,
 ) -> Answer {
-    let role = Role::parse(&body.role)
-        .ok_or_else(|| Invalid::new("role", Reason::Role, "`role` is customer, executor or admin"))?;
+    let role = Role::parse(&body.role).ok_or_else(|| Invalid::new("role", Reason::Role, "`role` is customer, executor or admin"))?;
     let signed_in = api.flow.sign_in(&body.email, body.password, role, &device(&headers), &peer.address()).await?;
     let lifetime_s = (signed_in.expires_at - OffsetDateTime::now_utc()).whole_seconds();
     let mut response = ok(&LoggedIn {
@@ -120,12 +127,20 @@ pub(super) async fn logout(State(api): State<Api>, MaybeCaller(session): MaybeCa
 pub(super) async fn me(State(api): State<Api>, Caller(session): Caller) -> Answer {
     let user = &session.actor.user;
     let accounts = api.store.accounts_of(user.id).await?;
+    let sweeps_earnings = api.store.sweeps_earnings(user.id).await?;
     ok(&Me {
         user: User { id: user.id, name: &user.name, email: &session.email },
         role: session.actor.role,
         expires_at: session.expires_at,
+        sweeps_earnings,
         accounts,
     })
+}
+
+/// One's own settings.
+pub(super) async fn change_settings(State(api): State<Api>, Caller(session): Caller, Json(body): Json<Settings>) -> Answer {
+    api.flow.sweep_earnings(&session.actor, body.sweeps_earnings).await?;
+    me(State(api), Caller(session)).await
 }
 
 pub(super) async fn list(State(api): State<Api>, Caller(session): Caller) -> Answer {

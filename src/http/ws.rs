@@ -32,14 +32,15 @@ pub(super) async fn upgrade(State(api): State<Api>, MaybeCaller(session): MaybeC
         metrics::counter!("orderboard_sockets_refused_total").increment(1);
         return Err(Problem::unavailable("this node takes no more websockets now; try again, another node may answer"));
     }
-    let offers_protocol = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().any(|offered| {
-        offered.to_str().is_ok_and(|offered| offered.split(',').any(|name| name.trim().as_bytes() == PROTOCOL.as_bytes()))
-    });
+    let offers_protocol = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .any(|offered| offered.to_str().is_ok_and(|offered| offered.split(',').any(|name| name.trim().as_bytes() == PROTOCOL.as_bytes())));
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Problem::internal())?;
     let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or_else(Problem::upgrade_required)?;
     tokio::spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => live::serve(TokioIo::new(upgraded), api.live, session).await,
+            Ok(upgraded) => live::serve(TokioIo::new(upgraded), api.live.clone(), session).await,
             Err(error) => tracing::debug!(%error, "a client left during the websocket handshake"),
         }
     });
@@ -48,9 +49,10 @@ pub(super) async fn upgrade(State(api): State<Api>, MaybeCaller(session): MaybeC
 
 fn handshake_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     let has = |name: HeaderName, token: &str| {
-        headers.get_all(name).iter().any(|value| {
-            value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token))))
     };
     let is_websocket = has(CONNECTION, "upgrade") && has(UPGRADE, "websocket") && has(SEC_WEBSOCKET_VERSION, "13");
     headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_websocket).cloned().ok_or_else(Problem::upgrade_required)

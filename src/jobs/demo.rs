@@ -11,8 +11,8 @@ use crate::domain::money::Amount;
 use crate::domain::order::{Acceptance, Status};
 use crate::domain::user::{Actor, Party, Role};
 use crate::flow::{Ask, Flow, FlowError, OrderDraft};
-use crate::store::orders::Listed;
 use crate::store::Store;
+use crate::store::orders::Listed;
 
 use self::words::{CUSTOMERS, EXECUTORS, TEMPLATES, Template};
 

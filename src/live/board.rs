@@ -99,14 +99,14 @@ impl Board {
     }
 
     pub fn snapshot(&self) -> Snapshot {
-        let mut inner = self.lock();
+        let mut inner = self.flushed();
         let etag = format!("\"{}-{}-{}\"", inner.position.epoch, inner.position.seq, inner.last);
         Snapshot { json: inner.snapshot(&self.name).payload(), etag }
     }
 
     /// A reader begins. With a position it had elsewhere: a diff from there if that can be told, else the snapshot.
     pub(super) fn join(&self, had: Option<(&str, u64)>) -> (Bytes, Cursor) {
-        let mut inner = self.lock();
+        let mut inner = self.flushed();
         let cursor = inner.last;
         let diff = had.and_then(|(epoch, seq)| inner.diff_since(&self.name, epoch, seq));
         let frame = diff.unwrap_or_else(|| inner.snapshot(&self.name));
@@ -118,6 +118,8 @@ impl Board {
         let mut inner = self.lock();
         let oldest = inner.frames.front().map_or(inner.last + 1, |(number, _)| *number);
         if cursor + 1 < oldest {
+            drop(inner);
+            inner = self.flushed();
             metrics::counter!("orderboard_readers_caught_up_total").increment(1);
             let frame = inner.merged_since(&self.name, cursor).unwrap_or_else(|| inner.snapshot(&self.name));
             return Given { frames: vec![frame.wire()], cursor: inner.last, has_more: false };
@@ -164,14 +166,18 @@ impl Board {
 
     /// Sends what changed since the last flush as one frame; nothing when nothing did.
     pub(super) fn flush(&self) {
+        drop(self.flushed());
+    }
+
+    /// The board with everything sent that was applied: only then do its rows and its sequence number belong together.
+    fn flushed(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.lock();
         let before = inner.last;
         inner.flush(&self.name);
-        let last = inner.last;
-        drop(inner);
-        if last != before {
-            self.moved.send_replace(last);
+        if inner.last != before {
+            self.moved.send_replace(inner.last);
         }
+        inner
     }
 
     /// Lets every reader prove its copy.
@@ -179,7 +185,7 @@ impl Board {
         if self.moved.receiver_count() == 0 {
             return;
         }
-        let mut inner = self.lock();
+        let mut inner = self.flushed();
         let tick = ServerMessage::Tick {
             board: &self.name,
             epoch: &inner.position.epoch,

@@ -21,7 +21,7 @@ use crate::store::changes::EndedSession;
 use crate::store::orders::Listed;
 
 /// Changes that follow each other closer than this share a frame.
-const GATHER_FOR: Duration = Duration::from_millis(8);
+const GATHER_FOR: Duration = Duration::from_millis(5);
 /// After a gap, users' channels are told what changed in this time and a little more.
 const USERS_LOOK_BACK: Duration = Duration::from_secs(30);
 const USERS_ROWS_MAX: u32 = 20_000;
@@ -159,7 +159,10 @@ async fn resync_users(live: &Live, since: OffsetDateTime) {
         }
         for some in ids(NewsKind::Account).chunks(500) {
             let accounts = live.store().accounts_by_id(some).await?;
-            accounts.iter().filter(|news| live.shared.users.is_here(news.user_id)).for_each(|news| tell_balance(live, news.account.id, news));
+            accounts
+                .iter()
+                .filter(|news| live.shared.users.is_here(news.user_id))
+                .for_each(|news| tell_balance(live, news.account.id, news));
         }
         for some in ids(NewsKind::Session).chunks(500) {
             live.store().ended_sessions(some).await?.iter().for_each(|ended| end_session(live, ended));

@@ -10,20 +10,10 @@ use crate::domain::user::{Party, Role};
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ClientMessage {
-    Auth {
-        token: String,
-    },
-    Watch {
-        board: String,
-        epoch: Option<String>,
-        seq: Option<u64>,
-    },
-    Unwatch {
-        board: String,
-    },
-    Ping {
-        t: serde_json::Number,
-    },
+    Auth { token: String },
+    Watch { board: String, epoch: Option<String>, seq: Option<u64> },
+    Unwatch { board: String },
+    Ping { t: serde_json::Number },
 }
 
 pub(super) const CLIENT_TYPES: [&str; 4] = ["auth", "watch", "unwatch", "ping"];

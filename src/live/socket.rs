@@ -257,7 +257,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.watches.retain(|watch| watch.board.name() != board);
                 Ok(())
             }
-            ClientMessage::Ping { t } => self.send(&Frame::json(&ServerMessage::Pong { t, server_ms: unix_ms(OffsetDateTime::now_utc()) })).await,
+            ClientMessage::Ping { t } => {
+                self.send(&Frame::json(&ServerMessage::Pong { t, server_ms: unix_ms(OffsetDateTime::now_utc()) })).await
+            }
         }
     }
 

@@ -62,9 +62,8 @@ impl Users {
     pub(super) fn subscribe(&self, user_id: u64) -> Subscription {
         // The receiver is made under the map's lock, where `leave` counts receivers: a channel in the map is never one
         // that is about to be forgotten.
-        let entry = self.channels.entry(user_id).or_insert_with(|| {
-            Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) })
-        });
+        let entry =
+            self.channels.entry(user_id).or_insert_with(|| Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) }));
         let moved = entry.moved.subscribe();
         let channel = entry.clone();
         drop(entry);

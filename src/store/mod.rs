@@ -31,7 +31,7 @@ pub use sqlx::MySqlConnection;
 #[derive(Clone)]
 pub struct Store {
     pool: MySqlPool,
-    options: MySqlConnectOptions,
+    options: Arc<MySqlConnectOptions>,
     setup: connect::SessionSetup,
     names: names::Names,
 }
@@ -49,7 +49,7 @@ impl Store {
             .connect_with(options.clone())
             .await
             .map_err(StoreError::from)?;
-        Ok(Self { pool, options, setup, names: names::Names::default() })
+        Ok(Self { pool, options: Arc::new(options), setup, names: names::Names::default() })
     }
 
     /// Brings the schema up to date; safe when several nodes start at once.

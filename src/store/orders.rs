@@ -15,9 +15,17 @@ pub use self::writes::{NewOrder, abandon, cancel, finish, freeze, insert, reject
 #[derive(Clone, Debug)]
 pub enum Listed {
     /// Everybody's open orders, of one category or of all.
-    Open { category: Option<String> },
-    OfCustomer { user_id: u64, status: Option<Status> },
-    OfExecutor { user_id: u64, status: Option<Status> },
+    Open {
+        category: Option<String>,
+    },
+    OfCustomer {
+        user_id: u64,
+        status: Option<Status>,
+    },
+    OfExecutor {
+        user_id: u64,
+        status: Option<Status>,
+    },
 }
 
 impl Store {

@@ -4,6 +4,7 @@
 //! Callers wait in a bounded queue instead.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{ConnectOptions, MySqlConnection};
 use time::OffsetDateTime;
@@ -22,6 +23,7 @@ const QUEUE_MAX: usize = 10_000;
 #[derive(Clone)]
 pub struct TakeLane {
     queue: mpsc::Sender<Job>,
+    statements: Arc<AtomicU64>,
 }
 
 struct Job {
@@ -42,12 +44,20 @@ pub enum LaneError {
 impl TakeLane {
     /// Starts `connections` workers; they connect when first needed and end when the last `TakeLane` is dropped.
     pub fn start(store: &Store, connections: usize) -> Self {
+        // Readers of the metrics see 0 before the first taking, not a gap.
+        metrics::counter!("orderboard_accept_updates_total").increment(0);
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let jobs = Arc::new(Mutex::new(jobs));
+        let statements = Arc::new(AtomicU64::new(0));
         for _ in 0..connections {
-            tokio::spawn(work(store.clone(), jobs.clone()));
+            tokio::spawn(work(store.clone(), jobs.clone(), statements.clone()));
         }
-        Self { queue }
+        Self { queue, statements }
+    }
+
+    /// UPDATE statements sent by this lane since it started.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Tries to take the order; true is the win. Sent at most twice: again only when the connection broke, and then a
@@ -65,21 +75,21 @@ impl TakeLane {
     }
 }
 
-async fn work(store: Store, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+async fn work(store: Store, jobs: Arc<Mutex<mpsc::Receiver<Job>>>, statements: Arc<AtomicU64>) {
     let mut held: Option<MySqlConnection> = None;
     loop {
         let next = jobs.lock().await.recv().await;
         let Some(job) = next else { return };
-        let mut result = attempt(&store, &mut held, &job).await;
+        let mut result = attempt(&store, &mut held, &job, &statements).await;
         if result.as_ref().is_err_and(|error| error.is_disconnect() || error.is_conflict()) {
-            result = attempt(&store, &mut held, &job).await;
+            result = attempt(&store, &mut held, &job, &statements).await;
         }
         // A caller that is gone has no use for the answer; the row holds it.
         let _ = job.done.send(result);
     }
 }
 
-async fn attempt(store: &Store, held: &mut Option<MySqlConnection>, job: &Job) -> Result<bool, StoreError> {
+async fn attempt(store: &Store, held: &mut Option<MySqlConnection>, job: &Job, statements: &AtomicU64) -> Result<bool, StoreError> {
     let connection = match held {
         Some(connection) => connection,
         None => {
@@ -89,6 +99,7 @@ async fn attempt(store: &Store, held: &mut Option<MySqlConnection>, job: &Job) -
         }
     };
     metrics::counter!("orderboard_accept_updates_total").increment(1);
+    statements.fetch_add(1, Ordering::Relaxed);
     let sent = sqlx::query(TAKE)
         .bind(job.executor_id)
         .bind(job.at)

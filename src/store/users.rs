@@ -30,11 +30,16 @@ impl Store {
             .await?)
     }
 
-    pub async fn user_by_id(&self, id: u64) -> Result<Option<UserRow>, StoreError> {
-        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin from users where id = ?")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?)
+    /// Whether this user's earnings flow on into the wallet.
+    pub async fn sweeps_earnings(&self, user_id: u64) -> Result<bool, StoreError> {
+        let setting: Option<bool> =
+            sqlx::query_scalar("select sweeps_earnings from users where id = ?").bind(user_id).fetch_optional(&self.pool).await?;
+        Ok(setting.unwrap_or(false))
+    }
+
+    pub async fn set_sweeps_earnings(&self, user_id: u64, sweeps: bool) -> Result<(), StoreError> {
+        sqlx::query("update users set sweeps_earnings = ? where id = ?").bind(sweeps).bind(user_id).execute(&self.pool).await?;
+        Ok(())
     }
 }
 

@@ -9,9 +9,33 @@ pub(super) struct Template {
     pub(super) roubles: (i64, i64),
 }
 
-pub(super) const CUSTOMERS: &[&str] = &["Анна Соколова", "Игорь Мельников", "Мария Орлова", "Кафе «Полдень»", "Студия «Север»", "Павел Гусев", "Emma Clarke", "Ольга Титова", "ООО «Лотос»", "Денис Фомин", "Виктор Зуев", "Lucas Meyer"];
+pub(super) const CUSTOMERS: &[&str] = &[
+    "Анна Соколова",
+    "Игорь Мельников",
+    "Мария Орлова",
+    "Кафе «Полдень»",
+    "Студия «Север»",
+    "Павел Гусев",
+    "Emma Clarke",
+    "Ольга Титова",
+    "ООО «Лотос»",
+    "Денис Фомин",
+    "Виктор Зуев",
+    "Lucas Meyer",
+];
 
-pub(super) const EXECUTORS: &[&str] = &["Сергей Волков", "Алина Ким", "Рустам Галиев", "Tom Becker", "Наталья Белова", "Артём Жуков", "Илья Панов", "Светлана Лис", "Максим Ершов", "Nina Rossi"];
+pub(super) const EXECUTORS: &[&str] = &[
+    "Сергей Волков",
+    "Алина Ким",
+    "Рустам Галиев",
+    "Tom Becker",
+    "Наталья Белова",
+    "Артём Жуков",
+    "Илья Панов",
+    "Светлана Лис",
+    "Максим Ершов",
+    "Nina Rossi",
+];
 
 /// Category, title, description, price from, price to.
 const fn order(category: &'static str, title: &'static str, description: &'static str, from: i64, to: i64) -> Template {

@@ -1,0 +1,112 @@
+//! One order, a thousand takers, one instant: does everybody hear who won, and at what cost?
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::cli::Herd;
+use crate::error::Error;
+use crate::http::Client;
+use crate::market::{self, Wanted};
+use crate::progress::Progress;
+use crate::races::{Created, Tally, accept};
+use crate::report::{Latency, Report, median, rounded};
+use crate::server::Server;
+use crate::verdict::{self, Check};
+use crate::{Run, money};
+
+const UPDATES: &str = "orderboard_accept_updates_total";
+/// A herd on one order must not be a herd on the database: about one UPDATE, with room for the
+/// latecomers whose call begins just after an earlier one has failed.
+const UPDATES_MAX: f64 = 10.0;
+
+pub(crate) async fn run(server: &Server, options: &Herd, run: &Run) -> Result<Report, Error> {
+    let database = server.database().await?;
+    let customers = market::customers(server, 1, options.rounds).await?;
+    let executors = server.tokens(options.takers, "executor", 0).await?;
+    let mut herd: Vec<(u64, Client)> = executors.iter().map(|e| (e.user_id, server.client(Some(e)))).collect();
+    connect(&mut herd).await?;
+
+    let mut created = Vec::new();
+    let mut tally = Tally::new();
+    let mut whole = Latency::new();
+    let (mut whole_ms, mut updates) = (Vec::new(), Vec::new());
+    let progress = Progress::new("herd: rounds", options.rounds);
+    for _ in 0..options.rounds {
+        if run.stop.is_cancelled() {
+            break;
+        }
+        let wanted = Wanted { label: "herd: order", count: 1, per_s: None, within: Duration::from_secs(30) };
+        let order = market::produce(server, run, &customers, &wanted, None).await?;
+        let Some(&order) = order.created.first() else {
+            return Err(Error::Server(format!("no order: {:?}", order.problems.examples)));
+        };
+        let before = server.metric(UPDATES).await?;
+        let took = stampede(&mut herd, order, &mut tally).await?;
+        let after = server.metric(UPDATES).await?;
+        created.push(order);
+        whole.record(took);
+        whole_ms.push(took.as_secs_f64() * 1e3);
+        updates.push(after - before);
+        progress.step();
+    }
+    drop(progress);
+
+    let mut report = Report::new(format!("herd: {} takers of one order, {} times", options.takers, created.len()));
+    report.figure("all answered after ms (median)", rounded(median(&whole_ms)));
+    let counts: Vec<u64> = updates.iter().map(|&n| n as u64).collect();
+    report.figure("UPDATE statements in each round", counts);
+    let outcomes: Vec<_> = tally.outcomes.iter().map(|(n, c)| format!("{n} {c}")).collect();
+    report.figure("answers by outcome", outcomes.join(", "));
+    report.verdict.add(verdict::answers(&created, &tally));
+    report.verdict.add([verdict::refusals(&tally), few_updates(&updates)]);
+    report.verdict.add([verdict::contracts(&database, &created, &tally).await?]);
+    report.verdict.add(money::checks(&database).await?);
+    report.latency("until all are answered", whole);
+    report.latency("winners", tally.won);
+    report.latency("refused", tally.refused);
+    Ok(report)
+}
+
+fn few_updates(updates: &[f64]) -> Check {
+    let mut check = Check::new("a herd on an order costs the database a few UPDATEs");
+    check.seen = updates.len() as u64;
+    for &n in updates.iter().filter(|&&n| !(1.0..=UPDATES_MAX).contains(&n)) {
+        check.problems.add(|| format!("{n} UPDATE statements for one order"));
+    }
+    check
+}
+
+async fn connect(herd: &mut [(u64, Client)]) -> Result<(), Error> {
+    // One after the other: the listener's queue is not what is measured here.
+    for (_, client) in herd {
+        client.connect().await?;
+    }
+    Ok(())
+}
+
+/// From the moment the barrier opens until the last answer.
+async fn stampede(herd: &mut Vec<(u64, Client)>, order: Created, tally: &mut Tally) -> Result<Duration, Error> {
+    let barrier = Arc::new(Barrier::new(herd.len()));
+    let mut tasks = JoinSet::new();
+    for (taker, mut client) in herd.drain(..) {
+        let barrier = barrier.clone();
+        tasks.spawn(async move {
+            barrier.wait().await;
+            let released = Instant::now();
+            let (outcome, took) = accept(&mut client, taker, order.id).await;
+            (taker, client, outcome, took, released, Instant::now())
+        });
+    }
+    let (mut first, mut last) = (None::<Instant>, None::<Instant>);
+    while let Some(done) = tasks.join_next().await {
+        let (taker, client, outcome, took, released, answered) = done?;
+        tally.add(taker, order.id, &outcome, took);
+        first = Some(first.map_or(released, |at| at.min(released)));
+        last = Some(last.map_or(answered, |at| at.max(answered)));
+        herd.push((taker, client));
+    }
+    Ok(first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first))
+}

@@ -1,0 +1,110 @@
+//! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
+//! test; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
+//! `bench` all of it; `races` what happened, `replica` and `socket` one watcher, `http` one caller;
+//! `verdict` and `money` whether the promises were kept; `report`, `progress` and `procfs` the rest.
+//! It never judges a server by its own words alone: the database has the last one.
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+use crate::report::Report;
+use crate::server::Server;
+
+mod bench;
+mod cli;
+mod error;
+mod floor;
+mod herd;
+mod http;
+mod idle;
+mod market;
+mod money;
+mod procfs;
+mod progress;
+mod races;
+mod replica;
+mod report;
+mod server;
+mod socket;
+mod takers;
+mod verdict;
+
+/// What every command is given.
+pub(crate) struct Run {
+    /// Ctrl-C: end the phase in hand and tell what was measured.
+    pub(crate) stop: CancellationToken,
+    /// Begins the title of each order of this run, and of no other run; the phase's label follows.
+    pub(crate) tag: String,
+}
+
+/// Besides success and violations there is a third end: the run could not be made.
+const COULD_NOT_RUN: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    raise_file_limit();
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let run = Run { stop: CancellationToken::new(), tag: format!("Load {now_ms:x}") };
+    let at_once = CancellationToken::new();
+    tokio::spawn(listen_for_signals(run.stop.clone(), at_once.clone()));
+    let report = tokio::select! {
+        report = command(&cli, &run) => report,
+        // Dropping the command ends the server that it started.
+        () = at_once.cancelled() => return ExitCode::from(INTERRUPTED),
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("orderboard-load: {error}");
+            return ExitCode::from(COULD_NOT_RUN);
+        }
+    };
+    if run.stop.is_cancelled() {
+        println!("\nInterrupted: this is what was measured so far.");
+    }
+    report.print();
+    if cli.common.json {
+        println!("{}", report.json());
+    }
+    if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
+    let common = &cli.common;
+    match &cli.command {
+        Command::Takers(options) => takers::run(&Server::reach(common).await?, options, run).await,
+        Command::Herd(options) => herd::run(&Server::reach(common).await?, options, run).await,
+        Command::Floor(options) => floor::run(&Server::reach(common).await?, options, run).await,
+        Command::Idle(options) => idle::run(common, options, run).await,
+        Command::Bench(options) => bench::run(common, options, run).await,
+    }
+}
+
+/// The first signal asks for an end, the second does not ask.
+async fn listen_for_signals(stop: CancellationToken, at_once: CancellationToken) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    for token in [stop, at_once] {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        token.cancel();
+    }
+}
+
+/// As many descriptors as this process may have: they bound the sockets it can hold, and a server
+/// started from here inherits them.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // When it cannot be raised, opening too many sockets will say so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

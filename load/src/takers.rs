@@ -1,0 +1,230 @@
+//! The race: executors on live sockets, orders coming in at a rate, several takers for each.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sqlx::mysql::MySqlPool;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Takers;
+use crate::error::Error;
+use crate::http::Client;
+use crate::market::{self, Produced, Wanted};
+use crate::procfs::Spent;
+use crate::races::{News, Outcome, Tally, accept, locked};
+use crate::report::{Latency, Report, rounded};
+use crate::server::{Server, Token};
+use crate::socket::{Drawing, Watched, Watcher};
+use crate::{Run, money, verdict};
+
+const LIVE_WITHIN: Duration = Duration::from_secs(60);
+/// After the last order: how long the races may go on.
+const RACES_END_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+struct Crowd {
+    news: Arc<News>,
+    tally: Arc<Mutex<Tally>>,
+    in_flight: Arc<AtomicU64>,
+    watched: Vec<Arc<Watched>>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<Report, Error> {
+    let database = server.database().await?;
+    let customers = market::customers(server, options.customers, options.orders).await?;
+    let executors = server.tokens(options.takers, "executor", 0).await?;
+    let wanted = Wanted {
+        label: "takers: orders",
+        count: options.orders,
+        per_s: Some(options.rate),
+        within: Duration::from_secs_f64(options.orders as f64 / options.rate * 3.0 + 30.0),
+    };
+    let mut crowd = Crowd::gather(server, options, &wanted.tag(run), &executors);
+    crowd.wait_until_live(run).await?;
+
+    let (spent, begun) = (Spent::begin(server.pid()), Instant::now());
+    let produced = market::produce(server, run, &customers, &wanted, Some(crowd.news.clone())).await?;
+    crowd.wait_until_taken(produced.created.len()).await;
+    let took = begun.elapsed();
+    let cpu_s = spent.seconds().map(rounded);
+
+    let boards = verdict::boards(&mut server.client(None), &crowd.watched, &database).await?;
+    crowd.end().await;
+    let mut report = Report::new(format!(
+        "takers: {} takers, {} more watchers, {} orders at {}/s, {} racers each",
+        options.takers, options.watchers, options.orders, options.rate, options.racers
+    ));
+    report.figure("CPU s of server, load test, whole machine", cpu_s.to_vec());
+    crowd.tell(&mut report, took, &produced);
+    report.verdict.add(boards);
+    judge(&mut report, &crowd, &produced, &database).await?;
+    report.latency("create", produced.latency);
+    Ok(report)
+}
+
+async fn judge(report: &mut Report, crowd: &Crowd, produced: &Produced, database: &MySqlPool) -> Result<(), Error> {
+    let mut creating = verdict::Check::new("each order was created as asked");
+    creating.seen = produced.created.len() as u64;
+    creating.problems.count = produced.problems.count;
+    creating.problems.examples.clone_from(&produced.problems.examples);
+    let found = {
+        let tally = locked(&crowd.tally);
+        let mut found = verdict::answers(&produced.created, &tally);
+        found.push(verdict::refusals(&tally));
+        found
+    };
+    report.verdict.add([creating, verdict::proofs(&crowd.watched)]);
+    report.verdict.add(found);
+    let tally = std::mem::replace(&mut *locked(&crowd.tally), Tally::new());
+    report.verdict.add([verdict::contracts(database, &produced.created, &tally).await?]);
+    report.verdict.add(money::checks(database).await?);
+    report.latency("winners", tally.won);
+    report.latency("refused", tally.refused);
+    let take = |latency: &Mutex<Latency>| std::mem::replace(&mut *locked(latency), Latency::new());
+    report.latency("news: created", take(&crowd.news.created));
+    report.latency("news: taken", take(&crowd.news.taken));
+    Ok(())
+}
+
+impl Crowd {
+    /// Everybody connects and watches; nobody races yet, for there are no orders of this run.
+    fn gather(server: &Server, options: &Takers, tag: &str, executors: &[Token]) -> Self {
+        let mut crowd = Self {
+            news: Arc::new(News::new()),
+            tally: Arc::new(Mutex::new(Tally::new())),
+            in_flight: Arc::default(),
+            watched: Vec::new(),
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        for (n, executor) in executors.iter().enumerate() {
+            let (orders, drawn) = unbounded_channel();
+            let drawing =
+                Drawing { taker: n as u64, takers: options.takers, racers: options.racers, orders, in_flight: crowd.in_flight.clone() };
+            crowd.seat(server, tag, Some(executor), Some(drawing));
+            let taker = Taker {
+                id: executor.user_id,
+                client: server.client(Some(executor)),
+                drawn,
+                news: crowd.news.clone(),
+                tally: crowd.tally.clone(),
+                in_flight: crowd.in_flight.clone(),
+            };
+            crowd.tasks.spawn(taker.race());
+        }
+        for _ in 0..options.watchers {
+            crowd.seat(server, tag, None, None);
+        }
+        crowd
+    }
+
+    fn seat(&mut self, server: &Server, tag: &str, token: Option<&Token>, drawing: Option<Drawing>) {
+        let watched = Arc::new(Watched::default());
+        let watcher = Watcher {
+            index: self.watched.len() as u64,
+            authority: server.authority.clone(),
+            token: token.map(|t| t.token.clone()),
+            tag: tag.to_owned(),
+            news: self.news.clone(),
+            drawing,
+            watched: watched.clone(),
+            stop: self.stop.clone(),
+            sightings: Vec::new(),
+            asked: None,
+        };
+        self.watched.push(watched);
+        self.tasks.spawn(watcher.watch());
+    }
+
+    async fn wait_until_live(&self, run: &Run) -> Result<(), Error> {
+        let give_up = Instant::now() + LIVE_WITHIN;
+        loop {
+            let waiting = self.watched.iter().filter(|w| !locked(&w.replica).is_live()).count();
+            if waiting == 0 || run.stop.is_cancelled() {
+                return Ok(());
+            }
+            if Instant::now() > give_up {
+                let mut told = self.watched.iter().flat_map(|w| locked(&w.errors).examples.clone());
+                let why = told.next().unwrap_or_default();
+                let words = format!("{waiting} watchers got no snapshot within {LIVE_WITHIN:?} {why}");
+                return Err(Error::Server(words));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Until each order has its winner and each call its answer; bounded, for a server may fail at it.
+    async fn wait_until_taken(&self, orders: usize) {
+        let give_up = Instant::now() + RACES_END_WITHIN;
+        while Instant::now() < give_up {
+            let won = locked(&self.tally).wins.len();
+            if won >= orders && self.in_flight.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn end(&mut self) {
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        // A server that does not close its side must not keep the findings from being told.
+        if tokio::time::timeout(Duration::from_secs(10), all).await.is_err() {
+            self.tasks.abort_all();
+        }
+    }
+
+    fn tell(&self, report: &mut Report, took: Duration, produced: &Produced) {
+        let tally = locked(&self.tally);
+        let seconds = took.as_secs_f64();
+        report.figure("orders created", produced.created.len());
+        report.figure("orders taken", tally.wins.len());
+        report.figure("orders taken per s", rounded(tally.wins.len() as f64 / seconds));
+        report.figure("accept calls per s", rounded(tally.calls() as f64 / seconds));
+        let outcomes: Vec<_> = tally.outcomes.iter().map(|(n, c)| format!("{n} {c}")).collect();
+        report.figure("answers by outcome", outcomes.join(", "));
+        report.figure("creating was late by at most ms", produced.behind_max.as_millis() as u64);
+        let sum = |of: fn(&Watched) -> &AtomicU64| -> u64 { self.watched.iter().map(|w| of(w).load(Ordering::Relaxed)).sum() };
+        report.figure("frames read", sum(|w| &w.frames));
+        report.figure("frames read per s", rounded(sum(|w| &w.frames) as f64 / seconds));
+        report.figure("frames before their cause was answered", self.news.early.load(Ordering::Relaxed));
+        report.figure("resyncs after a gap", sum(|w| &w.resyncs));
+        report.figure("reconnects", sum(|w| &w.reconnects));
+        let told = self.watched.iter().flat_map(|w| locked(&w.errors).examples.clone());
+        let told: Vec<String> = told.take(3).collect();
+        if !told.is_empty() {
+            report.figure("on the sockets", told);
+        }
+    }
+}
+
+/// One executor's hands: takes the orders that its watcher hands over, one call after the other.
+struct Taker {
+    id: u64,
+    client: Client,
+    drawn: UnboundedReceiver<u64>,
+    news: Arc<News>,
+    tally: Arc<Mutex<Tally>>,
+    in_flight: Arc<AtomicU64>,
+}
+
+impl Taker {
+    /// Until its watcher has ended.
+    async fn race(mut self) {
+        // A connection that cannot be opened now is tried again by the first call, which tells.
+        let _ = self.client.connect().await;
+        while let Some(order) = self.drawn.recv().await {
+            let (outcome, took) = accept(&mut self.client, self.id, order).await;
+            if matches!(outcome, Outcome::Won) {
+                self.news.was_taken(order);
+            }
+            locked(&self.tally).add(self.id, order, &outcome, took);
+            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
