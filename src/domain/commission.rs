@@ -141,6 +141,7 @@ impl Split {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Tie {
     Smallest,
     Largest,

@@ -5,7 +5,7 @@ mod writes;
 
 use sqlx::{MySql, QueryBuilder};
 
-use self::rows::{COLUMNS, OrderRow};
+use self::rows::{COLUMNS, OrderRow, TextsRow};
 use super::{Store, StoreError};
 use crate::domain::order::{FullOrder, Order, Status};
 
@@ -80,17 +80,24 @@ impl Store {
     /// An order with its long texts.
     pub async fn full_order(&self, id: u64) -> Result<Option<FullOrder>, StoreError> {
         let Some(order) = self.order(id).await? else { return Ok(None) };
-        let texts: Option<(String, Option<String>, Option<String>, u16, String)> = sqlx::query_as(
+        let texts: Option<TextsRow> = sqlx::query_as(
             "select t.description, t.report, t.reject_reason, o.floor_bp, o.commission_mode \
              from orders o join order_texts t on t.order_id = o.id where o.id = ?",
         )
         .bind(id)
         .fetch_optional(&self.pool)
         .await?;
-        let (description, report, reject_reason, floor_bp, mode) =
-            texts.ok_or_else(|| StoreError::Corrupt(format!("order {id} has no texts")))?;
+        let texts = texts.ok_or_else(|| StoreError::Corrupt(format!("order {id} has no texts")))?;
         let executor_id = order.executor.as_ref().map(|executor| executor.id);
-        Ok(Some(FullOrder { order, executor_id, floor_bp, mode, description, report, reject_reason }))
+        Ok(Some(FullOrder {
+            order,
+            executor_id,
+            floor_bp: texts.floor_bp,
+            mode: texts.commission_mode,
+            description: texts.description,
+            report: texts.report,
+            reject_reason: texts.reject_reason,
+        }))
     }
 
     /// Submitted orders whose time to be confirmed by the customer is over.

@@ -33,6 +33,16 @@ pub(super) struct OrderRow {
     confirm_by: Option<OffsetDateTime>,
 }
 
+/// What only one order's own page reads.
+#[derive(sqlx::FromRow)]
+pub(super) struct TextsRow {
+    pub(super) description: String,
+    pub(super) report: Option<String>,
+    pub(super) reject_reason: Option<String>,
+    pub(super) floor_bp: u16,
+    pub(super) commission_mode: String,
+}
+
 impl OrderRow {
     pub(super) fn order(self, names: &Known) -> Result<Order, StoreError> {
         let status =

@@ -1,0 +1,170 @@
+/**
+ * What the board shows, as apart from what the board is.
+ *
+ * While somebody points at, touches or has focus in the list (`held`), no line moves: what left greys
+ * out in its place, what is new waits behind a button. When nobody does, the view settles to the truth.
+ */
+import type { HubMessage } from '../hub/messages';
+import type { BoardOrder } from '../hub/protocol';
+import { Row } from './row.svelte';
+
+type BoardMessage = Extract<HubMessage, { kind: 'snapshot' | 'diff' }>;
+
+/** Long enough to read who won; then the line may go. */
+const RESULT_STAYS_MS = 8_000;
+/** A line that left greys out first, so that the eye can follow. */
+const GONE_STAYS_MS = 1_200;
+/** Frames stall in the background; a timer doesn't. Whichever comes first applies what has gathered. */
+const APPLY_MS = 250;
+/**
+ * The first change shows on the next frame, those of a burst together: at 50 changes a second, drawing
+ * each by itself took four times the processor and nobody could read it.
+ */
+const BURST_MS = 80;
+
+export type Counted = (fresh: number, taken: number) => void;
+
+export class BoardView {
+  rows = $state.raw<Row[]>([]);
+  waiting = $state.raw<BoardOrder[]>([]);
+  loaded = $state(false);
+  held = false;
+  readonly #byId = new Map<number, Row>();
+  readonly #waitingById = new Map<number, BoardOrder>();
+  readonly #goneAt = new Map<number, number>();
+  #board: string | null = null;
+  #queue: BoardMessage[] = [];
+  #scheduled = false;
+  #appliedMs = 0;
+
+  constructor(private readonly counted: Counted = () => {}) {}
+
+  /** Another board is another list: nothing of the old one may be left to press. */
+  open(board: string): void {
+    if (this.#board === board) return;
+    this.#board = board;
+    this.#queue = [];
+    this.#byId.clear();
+    this.#waitingById.clear();
+    this.#goneAt.clear();
+    this.rows = [];
+    this.waiting = [];
+    this.loaded = false;
+  }
+
+  row(id: number): Row | undefined {
+    return this.#byId.get(id);
+  }
+
+  receive(message: BoardMessage): void {
+    if (message.board !== this.#board) return;
+    this.#queue.push(message);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const wait = this.#appliedMs + BURST_MS - Date.now();
+    if (wait > 0) setTimeout(() => this.#nextFrame(), wait);
+    else this.#nextFrame();
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    this.#appliedMs = Date.now();
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const message of queue) {
+      if (message.kind === 'snapshot') this.#replace(message.orders);
+      else this.#merge(message.up, message.rm);
+    }
+    this.settle();
+  }
+
+  /** Show the truth: by the button, or by itself when nobody holds the list. */
+  settle(force = false): void {
+    if (!force && this.held) {
+      if (this.waiting.length !== this.#waitingById.size) this.#listWaiting();
+      return;
+    }
+    let changed = this.#waitingById.size > 0;
+    for (const order of this.#waitingById.values()) this.#byId.set(order.id, new Row(order));
+    this.#waitingById.clear();
+    const now = Date.now();
+    for (const row of this.#byId.values()) {
+      if (row.gone === null || this.#stays(row, now, force)) continue;
+      this.#byId.delete(row.id);
+      this.#goneAt.delete(row.id);
+      changed = true;
+    }
+    if (changed) this.rows = [...this.#byId.values()].sort((a, b) => b.id - a.id);
+    if (this.waiting.length > 0) this.waiting = [];
+  }
+
+  #nextFrame(): void {
+    let done = false;
+    const apply = () => {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      this.flush();
+    };
+    const timer = setTimeout(apply, APPLY_MS);
+    if (typeof requestAnimationFrame === 'function') requestAnimationFrame(apply);
+  }
+
+  #replace(orders: BoardOrder[]): void {
+    const present = new Set<number>();
+    for (const order of orders) present.add(order.id);
+    for (const row of this.#byId.values()) if (!present.has(row.id)) this.#leave(row, 'gone');
+    for (const id of this.#waitingById.keys()) if (!present.has(id)) this.#waitingById.delete(id);
+    const first = !this.loaded;
+    this.loaded = true;
+    for (const order of orders) this.#arrive(order);
+    // The first snapshot is not news, and there is nothing yet that could move.
+    if (first) this.settle(true);
+  }
+
+  #merge(up: BoardOrder[], rm: [number, NonNullable<Row['gone']>][]): void {
+    let fresh = 0;
+    let taken = 0;
+    for (const order of up) if (this.#arrive(order)) fresh += 1;
+    for (const [id, reason] of rm) {
+      if (reason === 'taken') taken += 1;
+      const row = this.#byId.get(id);
+      if (row) this.#leave(row, reason);
+      this.#waitingById.delete(id);
+    }
+    this.counted(fresh, taken);
+  }
+
+  #arrive(order: BoardOrder): boolean {
+    const row = this.#byId.get(order.id);
+    if (!row) {
+      const isNew = !this.#waitingById.has(order.id);
+      this.#waitingById.set(order.id, order);
+      return isNew;
+    }
+    if (order.version > row.order.version) row.order = order;
+    if (row.gone === null) return false;
+    // Back on the board: given up, reopened, or seen again after a reconnect.
+    row.gone = null;
+    this.#goneAt.delete(order.id);
+    if (!row.busy) row.attempt = { phase: 'idle' };
+    return false;
+  }
+
+  #leave(row: Row, reason: NonNullable<Row['gone']>): void {
+    if (row.gone !== null) return;
+    row.gone = reason;
+    this.#goneAt.set(row.id, Date.now());
+  }
+
+  #stays(row: Row, now: number, force: boolean): boolean {
+    if (row.busy) return true;
+    const { attempt } = row;
+    if ('at_ms' in attempt && now - attempt.at_ms < RESULT_STAYS_MS) return true;
+    return !force && now - (this.#goneAt.get(row.id) ?? 0) < GONE_STAYS_MS;
+  }
+
+  #listWaiting(): void {
+    this.waiting = [...this.#waitingById.values()];
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * A tab's end of the hub: finds or makes the worker, keeps it honest, falls back to a hub of its own.
+ */
+import workerUrl from './worker?sharedworker&url';
+import { Hub } from './hub';
+import type { HubMessage, TabMessage } from './messages';
+import { openSocket } from './platform';
+
+const PING_MS = 5_000;
+const PONG_MS = 3_000;
+/** A worker that died this often in a row is not worth another try. */
+const TRIES = 2;
+
+type TabPort = {
+  postMessage(message: TabMessage): void;
+  onmessage: ((event: MessageEvent<HubMessage>) => void) | null;
+  close(): void;
+};
+
+/** Trusted Types: the page makes one script URL, the worker's, and this policy lets nothing else by. */
+const policy = (globalThis as { trustedTypes?: TrustedTypesLike }).trustedTypes?.createPolicy('hub', {
+  createScriptURL(url: string) {
+    if (url !== workerUrl) throw new TypeError('not the hub');
+    return url;
+  },
+});
+type TrustedTypesLike = {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): {
+    createScriptURL(url: string): string;
+  };
+};
+
+export class HubClient {
+  readonly #tab = randomId();
+  readonly #lock = `orderboard-tab-${this.#tab}`;
+  #port: TabPort | null = null;
+  #board: string | null = null;
+  #boot: string | null = null;
+  #pings = 0;
+  #pingTimer: ReturnType<typeof setInterval> | undefined;
+  #pongTimer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #stopped = false;
+  #releaseLock: (() => void) | undefined;
+
+  /** `name` tells sessions apart: signing in or out must not talk to the other session's worker. */
+  constructor(
+    private readonly name: string,
+    private readonly heard: (message: HubMessage) => void,
+    private readonly lostWorker: () => void,
+  ) {}
+
+  async start(): Promise<void> {
+    await this.#takeLock();
+    if (this.#stopped) return this.#releaseLock?.();
+    this.#connect();
+    document.addEventListener('visibilitychange', this.#seen);
+    addEventListener('online', this.#online);
+    addEventListener('pagehide', this.#hidden);
+    addEventListener('pageshow', this.#shown);
+    this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
+  }
+
+  watch(board: string | null): void {
+    this.#board = board;
+    this.#send({ kind: 'board', board });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#send({ kind: 'bye' });
+    this.#port?.close();
+    this.#port = null;
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pongTimer);
+    document.removeEventListener('visibilitychange', this.#seen);
+    removeEventListener('online', this.#online);
+    removeEventListener('pagehide', this.#hidden);
+    removeEventListener('pageshow', this.#shown);
+    this.#releaseLock?.();
+  }
+
+  /** Before hello: a hub that queues for a lock nobody holds yet would take the tab for dead. */
+  #takeLock(): Promise<void> {
+    if (!navigator.locks) return Promise.resolve();
+    return new Promise((granted) => {
+      void navigator.locks.request(this.#lock, () => {
+        granted();
+        return new Promise<void>((release) => (this.#releaseLock = release));
+      });
+    });
+  }
+
+  #connect(): void {
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = undefined;
+    this.#port = this.#workerPort() ?? ownHubPort();
+    this.#port.onmessage = (event) => this.#receive(event.data);
+  }
+
+  #workerPort(): TabPort | null {
+    // Without locks a worker could not tell when a tab is gone.
+    if (typeof SharedWorker === 'undefined' || !navigator.locks || this.#failures >= TRIES) return null;
+    try {
+      const url = policy ? policy.createScriptURL(workerUrl) : workerUrl;
+      const worker = new SharedWorker(url, { name: this.name, type: 'module' });
+      worker.onerror = () => this.#recreate();
+      worker.port.start();
+      return worker.port as TabPort;
+    } catch {
+      return null;
+    }
+  }
+
+  #receive(message: HubMessage): void {
+    if (message.kind === 'who') {
+      this.#boot = message.boot;
+      this.#hello();
+      return;
+    }
+    if (message.kind === 'pong') {
+      clearTimeout(this.#pongTimer);
+      this.#pongTimer = undefined;
+      this.#failures = 0;
+      // Another boot behind the same port: the worker was restarted and knows nothing of this tab.
+      if (message.boot !== this.#boot) this.#hello();
+      return;
+    }
+    this.heard(message);
+  }
+
+  #hello(): void {
+    this.#send({ kind: 'hello', tab: this.#tab, lock: this.#lock, visible: isVisible(), board: this.#board });
+  }
+
+  #ping(): void {
+    if (!isVisible() || this.#pongTimer !== undefined) return;
+    this.#send({ kind: 'ping', n: ++this.#pings });
+    this.#pongTimer = setTimeout(() => this.#recreate(), PONG_MS);
+  }
+
+  #recreate(): void {
+    if (this.#stopped) return;
+    this.#failures += 1;
+    this.lostWorker();
+    this.#port?.close();
+    this.#connect();
+  }
+
+  #send(message: TabMessage): void {
+    this.#port?.postMessage(message);
+  }
+
+  readonly #seen = () => {
+    this.#send({ kind: 'visible', visible: isVisible() });
+    if (isVisible()) this.#ping();
+  };
+  readonly #online = () => this.#send({ kind: 'hurry' });
+  readonly #hidden = () => this.#send({ kind: 'bye' });
+  readonly #shown = (event: PageTransitionEvent) => {
+    if (event.persisted) this.#hello();
+  };
+}
+
+/** The same hub in this page, over a channel of its own. */
+function ownHubPort(): TabPort {
+  const { port1, port2 } = new MessageChannel();
+  const hub = new Hub({ open: openSocket, whenReleased: () => {}, idle: () => port1.close() });
+  hub.attach(port1 as never);
+  port1.start();
+  port2.start();
+  return port2 as TabPort;
+}
+
+function isVisible(): boolean {
+  return document.visibilityState === 'visible';
+}
+
+function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

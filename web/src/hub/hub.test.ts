@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { SocketLike } from './connection';
+import { Hub } from './hub';
+import type { HubMessage, PortLike, TabMessage } from './messages';
+import type { ClientFrame, ServerFrame } from './protocol';
+import { diff, order, snapshot, tick } from './samples';
+
+class FakeSocket implements SocketLike {
+  onopen = null;
+  onmessage: SocketLike['onmessage'] = null;
+  onclose: SocketLike['onclose'] = null;
+  onerror = null;
+  sent: ClientFrame[] = [];
+  closed = false;
+  send(text: string) {
+    this.sent.push(JSON.parse(text) as ClientFrame);
+  }
+  close() {
+    this.closed = true;
+  }
+  says(frame: ServerFrame) {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+  greets() {
+    this.says({ type: 'hello', protocol: 1, node: 'n', server_ms: Date.now(), heartbeat_ms: 4000, user: null, expires_in_s: null });
+  }
+  watches() {
+    return this.sent.filter((frame) => frame.type === 'watch');
+  }
+}
+
+class FakeTab implements PortLike {
+  onmessage: PortLike['onmessage'] = null;
+  heard: HubMessage[] = [];
+  constructor(hub: Hub, name: string, visible = true, board: string | null = 'all') {
+    hub.attach(this);
+    this.says({ kind: 'hello', tab: name, lock: name, visible, board });
+  }
+  postMessage(message: HubMessage) {
+    this.heard.push(structuredClone(message));
+  }
+  says(message: TabMessage) {
+    this.onmessage?.({ data: message });
+  }
+  close() {}
+  kinds() {
+    return this.heard.map((message) => message.kind);
+  }
+  clear() {
+    this.heard = [];
+  }
+}
+
+let sockets: FakeSocket[];
+let gone: Map<string, () => void>;
+let idle: ReturnType<typeof vi.fn<() => void>>;
+let hub: Hub;
+const socket = () => sockets.at(-1)!;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  sockets = [];
+  gone = new Map();
+  idle = vi.fn<() => void>();
+  hub = new Hub({
+    open: () => {
+      sockets.push(new FakeSocket());
+      return socket();
+    },
+    whenReleased: (lock, callback) => gone.set(lock, callback),
+    idle,
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe('tabs', () => {
+  test('share one socket and one watch', () => {
+    new FakeTab(hub, 'a');
+    new FakeTab(hub, 'b');
+    socket().greets();
+    expect(sockets).toHaveLength(1);
+    expect(socket().watches()).toEqual([{ type: 'watch', board: 'all' }]);
+  });
+
+  test('that come later get the board from memory', () => {
+    new FakeTab(hub, 'a');
+    socket().greets();
+    socket().says(snapshot(1, [order(2)]));
+    const late = new FakeTab(hub, 'b');
+    expect(late.kinds()).toContain('snapshot');
+    expect(socket().watches()).toHaveLength(1);
+  });
+
+  test('that are hidden hear what is their own, and the board when they are looked at', () => {
+    const hidden = new FakeTab(hub, 'a', false);
+    socket().greets();
+    socket().says(snapshot(1, [order(2)]));
+    hidden.clear();
+    socket().says(diff(1, 2, { up: [order(3)] }));
+    socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 5, held: 0, version: 1 });
+    expect(hidden.kinds()).toEqual(['balance']);
+    hidden.says({ kind: 'visible', visible: true });
+    expect(hidden.heard.at(-1)).toMatchObject({ kind: 'snapshot', orders: [{ id: 3 }, { id: 2 }] });
+  });
+
+  test('that die leave by their lock; the last one closes the socket', () => {
+    new FakeTab(hub, 'a');
+    new FakeTab(hub, 'b');
+    socket().greets();
+    gone.get('a')!();
+    expect(socket().closed).toBe(false);
+    gone.get('b')!();
+    expect(socket().closed).toBe(true);
+    expect(idle).toHaveBeenCalledOnce();
+  });
+
+  test('an older balance never replaces a newer one', () => {
+    const tab = new FakeTab(hub, 'a');
+    socket().greets();
+    socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 5, held: 0, version: 7 });
+    tab.clear();
+    socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 9, held: 0, version: 6 });
+    expect(tab.heard).toEqual([]);
+  });
+});
+
+describe('a copy', () => {
+  beforeEach(() => {
+    new FakeTab(hub, 'a');
+    socket().greets();
+    socket().says(snapshot(10, [order(5)]));
+  });
+
+  test('with a hole asks again from where it is, at most once per 2 s', () => {
+    socket().says(diff(12, 13, {}));
+    socket().says(diff(13, 14, {}));
+    vi.advanceTimersByTime(1_900);
+    expect(socket().watches()).toHaveLength(1);
+    vi.advanceTimersByTime(200);
+    expect(socket().watches()).toHaveLength(2);
+    expect(socket().watches()[1]).toEqual({ type: 'watch', board: 'all', epoch: 'e1', seq: 10 });
+  });
+
+  test('that drifted asks for all of it', () => {
+    socket().says(tick(10, [order(6)]));
+    vi.advanceTimersByTime(2_100);
+    expect(socket().watches()[1]).toEqual({ type: 'watch', board: 'all' });
+  });
+
+  test('is resumed on the next connection', () => {
+    socket().onclose?.({ code: 1012 });
+    vi.advanceTimersByTime(300);
+    expect(sockets).toHaveLength(2);
+    socket().greets();
+    expect(socket().watches()).toEqual([{ type: 'watch', board: 'all', epoch: 'e1', seq: 10 }]);
+  });
+});
+
+describe('the connection', () => {
+  test('that falls silent is closed after one and a half heartbeats and made again', () => {
+    const tab = new FakeTab(hub, 'a');
+    socket().greets();
+    vi.advanceTimersByTime(5_900);
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(500);
+    expect(sockets[0]!.closed).toBe(true);
+    expect(sockets).toHaveLength(2);
+    expect(tab.heard.filter((message) => message.kind === 'link').at(-1)).toMatchObject({ link: { phase: 'reconnecting' } });
+  });
+
+  test('does not sit out its back-off when somebody looks', () => {
+    const tab = new FakeTab(hub, 'a');
+    for (let i = 0; i < 8; i++) {
+      socket().onclose?.({ code: 1006 });
+      if (i < 7) vi.advanceTimersByTime(8_000);
+    }
+    const before = sockets.length;
+    tab.says({ kind: 'hurry' });
+    expect(sockets).toHaveLength(before + 1);
+  });
+
+  test('of an ended session is not made again, and tabs are told to sign in', () => {
+    const tab = new FakeTab(hub, 'a');
+    socket().greets();
+    socket().onclose?.({ code: 4401 });
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(1);
+    expect(tab.kinds()).toContain('ended');
+  });
+
+  test('that is drained is left at a random moment of the window, and the next one opened at once', () => {
+    new FakeTab(hub, 'a');
+    socket().greets();
+    socket().says({ type: 'drain', after_ms: 100, spread_ms: 1_000 });
+    vi.advanceTimersByTime(590);
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(20);
+    expect(sockets).toHaveLength(2);
+    expect(sockets[0]!.closed).toBe(true);
+  });
+});

@@ -1,0 +1,235 @@
+/**
+ * The hub: one socket and one copy of each watched board for all tabs of a session.
+ * The same class runs in a SharedWorker and, where there is none, in the page.
+ *
+ * Visible tabs get board diffs; hidden ones only what concerns their user, and a snapshot from
+ * memory when they are looked at again.
+ */
+import { Connection, type SocketLike } from './connection';
+import type { HubMessage, Link, PortLike, TabMessage } from './messages';
+import type { Account, ServerFrame, User } from './protocol';
+import { Replica } from './replica';
+
+/** Watching again answers a hole; doing it more often than this would be a storm of our own. */
+const REWATCH_MS = 2_000;
+/** A board nobody looks at is kept this long: switching category and back is common. */
+const UNWATCH_MS = 30_000;
+
+type Tab = { port: PortLike; visible: boolean; board: string | null };
+type Board = {
+  replica: Replica;
+  askedMs: number;
+  rewatch: ReturnType<typeof setTimeout> | undefined;
+  unwatch: ReturnType<typeof setTimeout> | undefined;
+};
+
+export type HubOptions = {
+  open: () => SocketLike;
+  /** Calls back when the tab that holds this lock is gone. */
+  whenReleased: (lock: string, gone: () => void) => void;
+  /** The last tab left. */
+  idle: () => void;
+};
+
+export class Hub {
+  readonly boot = Math.random().toString(36).slice(2);
+  readonly #tabs = new Map<PortLike, Tab>();
+  readonly #boards = new Map<string, Board>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #connection: Connection;
+  #started = false;
+  #ended = false;
+  #everLive = false;
+  #user: User | null | undefined;
+  #offset: number | null = null;
+
+  constructor(private readonly options: HubOptions) {
+    this.#connection = new Connection(options.open, {
+      hello: (frame) => {
+        this.#user = frame.user;
+        this.#everLive = true;
+        this.#tell({ kind: 'user', user: frame.user });
+        for (const name of this.#boards.keys()) this.#watch(name, true);
+        this.#tellLink();
+      },
+      frame: (frame) => this.#frame(frame),
+      lost: () => this.#tellLink(),
+      ended: () => this.#end(),
+      clock: (offset) => {
+        this.#offset = offset;
+        this.#tell({ kind: 'clock', offset_ms: offset });
+      },
+    });
+  }
+
+  attach(port: PortLike): void {
+    port.onmessage = (event) => this.#heard(port, event.data);
+    port.postMessage({ kind: 'who', boot: this.boot });
+  }
+
+  #heard(port: PortLike, message: TabMessage): void {
+    switch (message.kind) {
+      case 'hello':
+        return this.#welcome(port, message);
+      case 'ping':
+        return port.postMessage({ kind: 'pong', n: message.n, boot: this.boot });
+      case 'hurry':
+        return this.#connection.hurry();
+      case 'bye':
+        return this.#leave(port);
+      case 'board':
+      case 'visible': {
+        const tab = this.#tabs.get(port);
+        if (!tab) return port.postMessage({ kind: 'who', boot: this.boot });
+        if (message.kind === 'board') tab.board = message.board;
+        else tab.visible = message.visible;
+        if (tab.visible) this.#connection.hurry();
+        return this.#look(tab);
+      }
+    }
+  }
+
+  #welcome(port: PortLike, hello: Extract<TabMessage, { kind: 'hello' }>): void {
+    const known = this.#tabs.has(port);
+    const tab: Tab = { port, visible: hello.visible, board: hello.board };
+    this.#tabs.set(port, tab);
+    if (!known) this.options.whenReleased(hello.lock, () => this.#leave(port));
+    if (this.#ended) return port.postMessage({ kind: 'ended' });
+    if (!this.#started) {
+      this.#started = true;
+      this.#connection.start();
+    }
+    port.postMessage({ kind: 'link', link: this.#link() });
+    if (this.#user !== undefined) port.postMessage({ kind: 'user', user: this.#user });
+    if (this.#offset !== null) port.postMessage({ kind: 'clock', offset_ms: this.#offset });
+    for (const account of this.#accounts.values()) port.postMessage({ kind: 'balance', account });
+    this.#look(tab);
+  }
+
+  #leave(port: PortLike): void {
+    if (!this.#tabs.delete(port)) return;
+    this.#releaseBoards();
+    if (this.#tabs.size > 0) return;
+    this.#connection.close();
+    this.options.idle();
+  }
+
+  /** A tab looks at something else, or is looked at again. */
+  #look(tab: Tab): void {
+    if (tab.board !== null) {
+      const board = this.#want(tab.board);
+      if (tab.visible && board.replica.known) tab.port.postMessage(this.#snapshot(board.replica));
+    }
+    this.#releaseBoards();
+  }
+
+  #want(name: string): Board {
+    let board = this.#boards.get(name);
+    if (!board) {
+      board = { replica: new Replica(name), askedMs: 0, rewatch: undefined, unwatch: undefined };
+      this.#boards.set(name, board);
+      this.#watch(name, true);
+    }
+    clearTimeout(board.unwatch);
+    board.unwatch = undefined;
+    return board;
+  }
+
+  #releaseBoards(): void {
+    const wanted = new Set([...this.#tabs.values()].map((tab) => tab.board));
+    for (const [name, board] of this.#boards) {
+      if (wanted.has(name) || board.unwatch !== undefined) continue;
+      board.unwatch = setTimeout(() => {
+        clearTimeout(board.rewatch);
+        this.#boards.delete(name);
+        this.#connection.send({ type: 'unwatch', board: name });
+      }, UNWATCH_MS);
+    }
+  }
+
+  #watch(name: string, resume: boolean): void {
+    const board = this.#boards.get(name);
+    if (!board || !this.#connection.live) return;
+    clearTimeout(board.rewatch);
+    board.rewatch = undefined;
+    board.askedMs = Date.now();
+    const { epoch, seq } = board.replica;
+    const from = resume && epoch !== null ? { epoch, seq } : {};
+    this.#connection.send({ type: 'watch', board: name, ...from });
+  }
+
+  /** Ask again, at most once per 2 s. */
+  #rewatch(name: string, resume: boolean): void {
+    const board = this.#boards.get(name);
+    if (!board || board.rewatch !== undefined) return;
+    const wait = Math.max(0, board.askedMs + REWATCH_MS - Date.now());
+    board.rewatch = setTimeout(() => this.#watch(name, resume), wait);
+  }
+
+  #frame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'snapshot': {
+        const board = this.#boards.get(frame.board);
+        if (!board) return;
+        board.replica.replace(frame);
+        return this.#tellBoard(frame.board, this.#snapshot(board.replica));
+      }
+      case 'diff': {
+        const result = this.#boards.get(frame.board)?.replica.apply(frame);
+        if (result?.outcome === 'gap') this.#rewatch(frame.board, true);
+        if (result?.outcome !== 'applied') return;
+        const { up, rm } = result.change;
+        if (up.length + rm.length > 0) this.#tellBoard(frame.board, { kind: 'diff', board: frame.board, up, rm });
+        return;
+      }
+      case 'tick': {
+        const outcome = this.#boards.get(frame.board)?.replica.check(frame);
+        // A drifted copy must not be resumed from: ask for all of it.
+        if (outcome === 'behind' || outcome === 'wrong') this.#rewatch(frame.board, outcome === 'behind');
+        return;
+      }
+      case 'balance': {
+        const { account, currency, available, held, version } = frame;
+        const key = `${account}/${currency}`;
+        if ((this.#accounts.get(key)?.version ?? -1) > version) return;
+        const fresh: Account = { account, currency, available, held, version };
+        this.#accounts.set(key, fresh);
+        return this.#tell({ kind: 'balance', account: fresh });
+      }
+      case 'order':
+        return this.#tell({ kind: 'order', order: frame.order });
+      case 'notice':
+        return this.#tell({ kind: 'notice', notice: frame });
+    }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#accounts.clear();
+    for (const board of this.#boards.values()) board.replica.wipe();
+    this.#tell({ kind: 'ended' });
+  }
+
+  #snapshot(replica: Replica): HubMessage {
+    return { kind: 'snapshot', boot: this.boot, board: replica.board, orders: replica.orders };
+  }
+
+  #link(): Link {
+    const phase = this.#connection.live ? 'live' : this.#everLive ? 'reconnecting' : 'connecting';
+    return { phase, heard_ms: this.#connection.lastFrameMs };
+  }
+
+  #tellLink(): void {
+    this.#tell({ kind: 'link', link: this.#link() });
+  }
+
+  #tell(message: HubMessage): void {
+    for (const tab of this.#tabs.values()) tab.port.postMessage(message);
+  }
+
+  #tellBoard(name: string, message: HubMessage): void {
+    for (const tab of this.#tabs.values()) {
+      if (tab.visible && tab.board === name) tab.port.postMessage(message);
+    }
+  }
+}

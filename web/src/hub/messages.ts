@@ -1,0 +1,41 @@
+/** What a tab and the hub say to each other over a MessagePort. */
+import type {
+  Account, BoardOrder, GoneReason, NoticeFrame, OwnOrder, User,
+} from './protocol';
+
+export type LinkPhase = 'connecting' | 'live' | 'reconnecting';
+
+export type Link = {
+  phase: LinkPhase;
+  /** Wall clock of the last frame heard; 0 before the first. */
+  heard_ms: number;
+};
+
+export type TabMessage =
+  | { kind: 'hello'; tab: string; lock: string; visible: boolean; board: string | null }
+  | { kind: 'board'; board: string | null }
+  | { kind: 'visible'; visible: boolean }
+  | { kind: 'hurry' }
+  | { kind: 'ping'; n: number }
+  | { kind: 'bye' };
+
+export type HubMessage =
+  /** Sent on every connect: a browser may restart the worker behind living ports. */
+  | { kind: 'who'; boot: string }
+  | { kind: 'pong'; n: number; boot: string }
+  | { kind: 'link'; link: Link }
+  | { kind: 'user'; user: User | null }
+  | { kind: 'clock'; offset_ms: number }
+  | { kind: 'snapshot'; boot: string; board: string; orders: BoardOrder[] }
+  | { kind: 'diff'; board: string; up: BoardOrder[]; rm: [number, GoneReason][] }
+  | { kind: 'balance'; account: Account }
+  | { kind: 'order'; order: OwnOrder }
+  | { kind: 'notice'; notice: NoticeFrame }
+  | { kind: 'ended' };
+
+/** The part of MessagePort used here. */
+export type PortLike = {
+  postMessage(message: HubMessage): void;
+  onmessage: ((event: { data: TabMessage }) => void) | null;
+  close(): void;
+};

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { matcher } from '../board/filter';
+import { pluralizer } from '../i18n/plural';
+import { AttemptKey } from './api';
+import { safeNext } from './next';
+import { parsePercent, percentToInput } from './percent';
+import { formatAge } from './time';
+
+test('the key of a form stays for the same body and changes with it', () => {
+  const key = new AttemptKey();
+  const first = key.for({ title: 'a' });
+  expect(key.for({ title: 'a' })).toBe(first);
+  expect(key.for({ title: 'b' })).not.toBe(first);
+  const second = key.for({ title: 'b' });
+  key.done();
+  expect(key.for({ title: 'b' })).not.toBe(second);
+});
+
+test('after signing in nobody is sent to another site', () => {
+  expect(safeNext('/orders/mine')).toBe('/orders/mine');
+  for (const next of ['//evil.example', '/\\evil.example', 'https://evil.example', null, 7]) expect(safeNext(next)).toBe('/');
+});
+
+test('rates are read in percent and kept in basis points', () => {
+  expect(parsePercent('8,5')).toBe(850);
+  expect(parsePercent('10 %')).toBe(1000);
+  expect(parsePercent('100')).toBeNull();
+  expect(percentToInput(850, ',')).toBe('8,5');
+  expect(percentToInput(1000, '.')).toBe('10');
+});
+
+test('Russian plurals follow the language, not the number one', () => {
+  const plural = pluralizer('ru');
+  const forms = { one: '# заказ', few: '# заказа', many: '# заказов', other: '# заказа' };
+  expect([1, 2, 5, 11, 21, 104].map((n) => plural(n, forms))).toEqual(['1 заказ', '2 заказа', '5 заказов', '11 заказов', '21 заказ', '104 заказа']);
+});
+
+test('ages are whole units and never from the future', () => {
+  expect(formatAge(1000, 43_000, 'en')).toBe('42 sec');
+  expect(formatAge(5000, 1000, 'en')).toBe('0 sec');
+  expect(formatAge(0, 2 * 3_600_000, 'en')).toBe('2 hr');
+});
+
+test('the filter wants all words, in any case, е for ё', () => {
+  const order = { id: 77, title: 'Сверстать отчёт', customer: { name: 'Анна' } };
+  expect(matcher('ОТЧЕТ анна')(order)).toBe(true);
+  expect(matcher('отчёт пётр')(order)).toBe(false);
+  expect(matcher('77')(order)).toBe(true);
+  expect(matcher('  ')(order)).toBe(true);
+});

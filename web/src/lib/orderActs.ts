@@ -1,0 +1,46 @@
+/** What may be done with an order, by whom, in which state, and what has to be asked first. */
+import type { Question } from '../components/AskDialog.svelte';
+import type { OwnOrder } from '../hub/protocol';
+import type { Dictionary } from '../i18n/en';
+
+export type Act = 'freeze' | 'unfreeze' | 'cancel' | 'confirm' | 'reject' | 'submit' | 'abandon';
+
+type Party = Pick<OwnOrder, 'status' | 'customer' | 'executor'>;
+
+/** The first one is the main one. The server decides again. */
+export function actsFor(order: Party, meId: number | undefined, role: string | null): Act[] {
+  if (meId === undefined) return [];
+  if (role === 'customer' && order.customer.id === meId) {
+    if (order.status === 'open') return ['freeze', 'cancel'];
+    if (order.status === 'frozen') return ['unfreeze', 'cancel'];
+    if (order.status === 'submitted') return ['confirm', 'reject'];
+  }
+  if (role === 'executor' && order.executor?.id === meId && order.status === 'in_work') return ['submit', 'abandon'];
+  return [];
+}
+
+/** `null`: nothing to ask, the act is free and can be undone. */
+export function questionFor(act: Act, order: OwnOrder, dictionary: Dictionary, money: (minor: number) => string): Question | null {
+  const { ask } = dictionary.order;
+  switch (act) {
+    case 'cancel':
+      return { title: ask.cancel.title, text: ask.cancel.text(money(order.price)), yes: ask.cancel.yes, danger: true };
+    case 'confirm':
+      return { title: ask.confirm.title, text: ask.confirm.text(money(order.price)), yes: ask.confirm.yes };
+    case 'abandon':
+      return { title: ask.abandon.title, text: ask.abandon.text(money(order.payout)), yes: ask.abandon.yes, danger: true };
+    case 'reject':
+      return { title: ask.reject.title, label: ask.reject.label, required: true, yes: ask.reject.yes, danger: true };
+    case 'submit':
+      return { title: ask.submit.title, label: ask.submit.label, yes: ask.submit.yes };
+    default:
+      return null;
+  }
+}
+
+/** The body of the request: the words asked for, under the name the server gives them. */
+export function bodyOf(act: Act, words: string): Record<string, string> | undefined {
+  if (act === 'reject') return { reason: words };
+  if (act === 'submit') return words === '' ? {} : { report: words };
+  return undefined;
+}

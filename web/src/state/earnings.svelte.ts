@@ -1,0 +1,27 @@
+/** Money that work has brought is told at once, with the way to its ledger line. */
+import { toast } from 'svelte-sonner';
+import { language, t } from '../i18n/index.svelte';
+import { formatMoney } from '../lib/money';
+import { navigate } from '../routes';
+import { live } from './live.svelte';
+import { session } from './session.svelte';
+
+export function watchEarnings(): void {
+  // The session applies the news in its own listener, registered first: keep what it was before.
+  const before = new Map<string, number>();
+  $effect(() => {
+    for (const one of session.accounts) if (!before.has(one.currency)) remember(one.account, one.currency, one.available);
+  });
+  const remember = (kind: string, currency: string, available: number) => {
+    if (kind === 'earnings') before.set(currency, available);
+  };
+  live.onBalance((account) => {
+    if (account.account !== 'earnings') return;
+    const earned = account.available - (before.get(account.currency) ?? account.available);
+    before.set(account.currency, account.available);
+    if (earned <= 0) return;
+    toast.success(t().balance.earned(formatMoney(earned, account.currency, language.current)), {
+      action: { label: t().nav.balance, onClick: () => void navigate('/balance', { search: { account: 'earnings' } }) },
+    });
+  });
+}
