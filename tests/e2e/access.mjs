@@ -1,0 +1,67 @@
+// Every page, both themes, both widths: accessible, and without a word on the console.
+import assert from 'node:assert/strict';
+import { live } from './browser.mjs';
+
+const PHONE = { width: 390, height: 844 };
+const DESKTOP = { width: 1280, height: 800 };
+const LOOKS = [
+  { theme: 'light', lang: 'en', viewport: DESKTOP },
+  { theme: 'dark', lang: 'ru', viewport: DESKTOP },
+  { theme: 'light', lang: 'ru', viewport: PHONE },
+  { theme: 'dark', lang: 'en', viewport: PHONE },
+];
+
+async function everyPage({ server, browser }) {
+  const customer = await server.user('customer', 10_000_000);
+  const executor = await server.user('executor');
+  const admin = await server.user('admin');
+  const order = await server.post(customer, 'Looked at from all sides', { description: 'Two lines\nof text.' });
+  const held = await server.post(customer, 'In work');
+  await server.api(executor, 'POST', `/api/orders/${held.id}/accept`, {});
+  const topup = await server.api(customer, 'POST', '/api/topups', { amount: 5_000 });
+  const visits = [
+    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1']] },
+    {
+      who: customer, name: 'customer', paths: [
+        ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
+        ['/balance', '[data-entries]'], ['/settings', '[data-sessions]'], [new URL(topup.pay_url, server.url).pathname, '[data-pay]'],
+      ],
+    },
+    { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]']] },
+    { who: admin, name: 'admin', paths: [['/admin/commission', 'tbody tr']] },
+  ];
+  const found = [];
+  for (const look of LOOKS) {
+    for (const { who, name, paths } of visits) {
+      const context = await browser.person(who, look);
+      for (const [path, ready] of paths) {
+        const page = await browser.tab(context, path);
+        await page.locator(ready).first().waitFor();
+        await live(page);
+        const title = `${name}${path.replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
+        await browser.shot(page, title);
+        found.push(...(await browser.accessible(page, title)));
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+        assert.ok(!wide, `${title} is wider than its window`);
+        await page.close();
+      }
+      await context.close();
+    }
+  }
+  assert.deepEqual(found, []);
+}
+
+async function choices({ browser }) {
+  const page = await browser.tab(await browser.person(null), '/settings');
+  await page.locator('main button[lang="ru"]').click();
+  await page.locator('main button[title="Тёмная"]').click();
+  await page.reload();
+  // Written into the first page by the server: no flash of the other theme.
+  assert.equal(await page.evaluate(() => `${document.documentElement.lang} ${document.documentElement.dataset.theme}`), 'ru dark');
+  await page.locator('h1').filter({ hasText: 'Настройки' }).waitFor();
+}
+
+export const tests = [
+  { name: 'every page is accessible in both themes and widths', run: everyPage },
+  { name: 'language and theme survive a reload', run: choices },
+];

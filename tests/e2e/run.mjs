@@ -1,0 +1,60 @@
+// `E2E_ORDERBOARD=target/debug/orderboard node tests/e2e/run.mjs [words of a test's name]`
+// E2E_URL: a running server instead of an own one. E2E_SHOTS: where pictures go.
+import { Browser } from './browser.mjs';
+import { Server } from './server.mjs';
+import { tests as access } from './access.mjs';
+import { tests as board } from './board.mjs';
+import { tests as contract } from './contract.mjs';
+import { tests as recovery } from './recovery.mjs';
+
+const TEST_MS = 180_000;
+const wanted = process.argv.slice(2).join(' ');
+const all = [...contract, ...board, ...recovery, ...access].filter((test) => test.name.includes(wanted));
+
+const server = await Server.fromEnv();
+const browser = await Browser.launch(server.url);
+let passed = 0;
+let failed = 0;
+
+for (const { name, run, needsRestart } of all) {
+  if (needsRestart && !server.restartable) {
+    console.log(`skipped  ${name} (a server given by E2E_URL is not restarted)`);
+    continue;
+  }
+  browser.complaints.length = 0;
+  const began = Date.now();
+  const contexts = new Set(browser.chromium.contexts());
+  let limit;
+  try {
+    const late = new Promise((_, reject) => {
+      limit = setTimeout(() => reject(new Error(`not done after ${TEST_MS} ms`)), TEST_MS);
+    });
+    await Promise.race([run({ server, browser }), late]);
+    if (browser.complaints.length > 0) throw new Error(`the page complained:\n  ${browser.complaints.join('\n  ')}`);
+    passed += 1;
+    console.log(`passed   ${name} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED   ${name}\n${error.stack ?? error}`);
+    await picturesOf(name, contexts);
+  }
+  clearTimeout(limit);
+  for (const context of browser.chromium.contexts()) if (!contexts.has(context)) await context.close();
+}
+
+if (browser.axeCounts.length > 0) {
+  console.log('axe findings (all / serious and critical):');
+  for (const { name, all: found, bad } of browser.axeCounts) console.log(`  ${name}: ${found} / ${bad}`);
+}
+await browser.close();
+await server.dispose();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+/** What the pages looked like when it failed. */
+async function picturesOf(name, before) {
+  const pages = browser.chromium.contexts().filter((context) => !before.has(context)).flatMap((context) => context.pages());
+  for (const [i, page] of pages.entries()) {
+    await browser.shot(page, `failed-${name.replace(/\W+/g, '-').slice(0, 60)}-${i}`).catch(() => {});
+  }
+}

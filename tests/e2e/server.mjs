@@ -1,0 +1,129 @@
+// The server under test: spawned on a data directory of its own, killed and started again on the same
+// port, so that a page meets what it would meet in an upgrade or a crash.
+import { spawn, execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const READY_MS = 120_000;
+const STOP_MS = 30_000;
+const POLL_MS = 100;
+
+export class Server {
+  #child = null;
+  #log = [];
+
+  constructor(binary, url, data) {
+    this.binary = binary;
+    this.url = url;
+    this.data = data;
+  }
+
+  /** `E2E_URL` names a running server (nothing is spawned or killed); without it one is made. */
+  static async fromEnv(env = process.env) {
+    const binary = env.E2E_ORDERBOARD;
+    if (!binary) throw new Error('E2E_ORDERBOARD must name the orderboard binary');
+    if (env.E2E_URL) return new Server(binary, env.E2E_URL.replace(/\/$/, ''), null);
+    const data = await mkdtemp(join(tmpdir(), 'orderboard-e2e-'));
+    const server = new Server(binary, `http://127.0.0.1:${await freePort()}`, data);
+    await server.start();
+    return server;
+  }
+
+  get restartable() {
+    return this.data !== null;
+  }
+
+  get #env() {
+    if (!this.restartable) return process.env;
+    const listen = new URL(this.url).host;
+    return { ...process.env, ORDERBOARD_DATA: this.data, ORDERBOARD_LISTEN: listen };
+  }
+
+  async start() {
+    const child = spawn(this.binary, ['serve'], { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => this.#keep(String(part)));
+    await until('the server is ready', READY_MS, async () => {
+      if (child.exitCode !== null) throw new Error(`the server left with ${child.exitCode}:\n${this.#log.join('')}`);
+      const answer = await fetch(`${this.url}/readyz`).catch(() => null);
+      return answer?.ok === true;
+    });
+  }
+
+  /** SIGKILL is a crash, SIGTERM a rolling restart. Resolves when the process is gone. */
+  async stop(signal = 'SIGTERM') {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await gone;
+    clearTimeout(late);
+  }
+
+  async dispose() {
+    if (!this.restartable) return;
+    await this.stop();
+    await rm(this.data, { recursive: true, force: true });
+  }
+
+  /** A signed-in user: `{ user_id, role, token }`. */
+  async user(role, credit = 0) {
+    const extra = credit > 0 ? ['--credit', String(credit)] : [];
+    const args = ['user', 'token', '--count', '1', '--role', role, ...extra];
+    const { stdout } = await promisify(execFile)(this.binary, args, { env: this.#env });
+    const line = stdout.split('\n').find((one) => one.startsWith('{'));
+    return JSON.parse(line);
+  }
+
+  async api(user, method, path, body) {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { 'Content-Type': 'application/json', ...(user ? { Authorization: `Bearer ${user.token}` } : {}) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text === '' ? null : JSON.parse(text);
+  }
+
+  post(customer, title, more = {}) {
+    return this.api(customer, 'POST', '/api/orders', { title, description: '', price: 100_000, ...more });
+  }
+
+  /** The sum of a metric over its labels. */
+  async metric(name) {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  #keep(text) {
+    this.#log.push(text);
+    if (this.#log.length > 200) this.#log.shift();
+  }
+}
+
+/** Asks until the answer is true. For conditions outside of a page; inside one, Playwright waits. */
+export async function until(what, limitMs, asked) {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    if (await asked()) return;
+    if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
