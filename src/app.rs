@@ -95,8 +95,10 @@ impl App {
         };
         let live = {
             let (flow, carried) = (flow.clone(), carried.clone());
-            Live::start(store.clone(), feed, live_config, move |item, order| {
-                carried.note(item.subject(), item.version);
+            Live::start(store.clone(), feed, live_config, move |item, order, seq| {
+                if seq.is_some() {
+                    carried.note(item.subject(), item.version);
+                }
                 if let Some(order) = order {
                     flow.remember_order(order);
                 }
@@ -116,7 +118,10 @@ impl App {
             flow: flow.clone(),
             store: store.clone(),
             live: live.clone(),
-            bus: bus.clone(),
+            redis_is_up: {
+                let bus = bus.clone();
+                Box::new(move || bus.is_up())
+            },
             mode: config.mode,
             origins: config.origins,
             metrics,

@@ -34,6 +34,8 @@ enum Command {
     Demo(Box<Serving>),
     /// Bring the schema up to date and end
     Migrate,
+    /// Check every invariant of orders and money on a living system; exits with 1 when one does not hold
+    Audit,
     /// Make users
     #[command(subcommand)]
     User(UserCommand),
@@ -117,6 +119,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Some(Command::Serve(serving)) => serve(&places, *serving).await,
         Some(Command::Demo(serving)) => serve(&places, Serving { demo: true, ..*serving }).await,
         Some(Command::Migrate) => with_store(&places, async |store| Ok(store.migrate().await?)).await,
+        Some(Command::Audit) => with_flow(&places, async |flow| audit(&flow).await).await,
         Some(Command::User(UserCommand::Token(args))) => with_flow(&places, async |flow| tokens(&flow, &args).await).await,
         Some(Command::User(UserCommand::Create(args))) => with_flow(&places, async |flow| create_user(&flow, &args).await).await,
         Some(Command::Config(serving)) => {
@@ -280,6 +283,29 @@ async fn tokens(flow: &Flow, args: &TokenArgs) -> Result<(), CliError> {
         writeln!(out, "{}", serde_json::to_string(&granted).map_err(std::io::Error::from)?)?;
     }
     Ok(out.flush()?)
+}
+
+async fn audit(flow: &Flow) -> Result<(), CliError> {
+    let findings = flow.audit().await?;
+    let mut broken = 0;
+    for finding in &findings {
+        let verdict = if finding.violations.is_empty() { "ok  " } else { "FAIL" };
+        println!("{verdict} {}", finding.check);
+        for violation in &finding.violations {
+            println!("       {}: {}", violation.subject, violation.detail);
+        }
+        if finding.has_more {
+            println!("       … and more");
+        }
+        if let Some(advice) = finding.advice {
+            println!("       what to do: {advice}");
+            broken += 1;
+        }
+    }
+    match broken {
+        0 => Ok(()),
+        broken => Err(CliError::Refused(format!("{broken} of {} invariants do not hold", findings.len()))),
+    }
 }
 
 async fn create_user(flow: &Flow, args: &CreateArgs) -> Result<(), CliError> {

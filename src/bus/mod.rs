@@ -153,14 +153,13 @@ impl Bus {
         self.shared.health.is_up()
     }
 
-    /// Hands rows to this node's own [`Feed`] without Redis. When the reader is too slow they are dropped, and
-    /// counted: the sweep, whose rows these are, finds them again.
-    pub fn deliver_directly(&self, items: Vec<Item>) {
+    /// Hands rows to this node's own [`Feed`] without Redis. False when the reader is too slow: then they were dropped,
+    /// and counted, and whoever has them must send them again.
+    pub fn deliver_directly(&self, items: Vec<Item>) -> bool {
         let count = items.len() as u64;
-        match self.shared.direct.try_send(items) {
-            Ok(()) => metrics::counter!(metric::DIRECT).increment(count),
-            Err(_) => metrics::counter!(metric::DIRECT_DROPPED).increment(count),
-        }
+        let is_taken = self.shared.direct.try_send(items).is_ok();
+        metrics::counter!(if is_taken { metric::DIRECT } else { metric::DIRECT_DROPPED }).increment(count);
+        is_taken
     }
 
     /// Waits for publishes in hand (1 s at most), then ends the feed and both connections.

@@ -14,14 +14,17 @@ use tokio::sync::watch;
 
 use super::{Flow, FlowError, now};
 use crate::domain::news::Subject;
-use crate::domain::order::{Order, Status};
+use crate::domain::order::{Assignment, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::StoreError;
+use crate::store::take_lane::LaneError;
 
 /// How long a taken order is refused from memory. The database is asked again afterwards.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
 const KNOWN_MAX: u64 = 100_000;
+/// UPDATEs for one taker while the order flickers between frozen and open.
+const ATTEMPTS_MAX: u32 = 8;
 
 /// The winner's answer.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -139,22 +142,28 @@ impl Flow {
         self.takes.remember(order.id, order.version, order.taken());
     }
 
-    /// One UPDATE; when it changed nothing, one read to say why.
+    /// One UPDATE; when it changed nothing, one read to say why. When the read finds what the UPDATE did not (the customer
+    /// unfroze the order in between), the answer is another UPDATE.
     async fn take(&self, actor: &Actor, order_id: u64) -> Result<Verdict, FlowError> {
-        let at = now();
-        match self.lane.take(order_id, actor.user.id, at).await {
-            Ok(true) => {
-                self.takes.remember(order_id, 0, Some((actor.user.clone(), at)));
-                self.outbox.announce(Subject::order(order_id));
-                Ok(Verdict::Taken { by: actor.user.clone(), at })
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let at = now();
+            match self.lane.take(order_id, actor.user.id, at).await {
+                Ok(true) => {
+                    self.takes.remember(order_id, 0, Some((actor.user.clone(), at)));
+                    self.outbox.announce(Subject::order(order_id));
+                    return Ok(Verdict::Taken { by: actor.user.clone(), at });
+                }
+                Ok(false) => match self.store.order(order_id).await {
+                    Ok(Some(order)) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
+                    Ok(Some(order)) => return Ok(self.refusal(actor, &order)),
+                    Ok(None) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
+                    Err(error) => return Ok(Verdict::Failed(error)),
+                },
+                Err(LaneError::Store(error)) => return Ok(Verdict::Failed(error)),
+                Err(full) => return Err(full.into()),
             }
-            Ok(false) => Ok(match self.store.order(order_id).await {
-                Ok(Some(order)) => self.refusal(actor, &order),
-                Ok(None) => Verdict::Refused(Refusal::NotFound("order")),
-                Err(error) => Verdict::Failed(error),
-            }),
-            Err(crate::store::take_lane::LaneError::Store(error)) => Ok(Verdict::Failed(error)),
-            Err(full) => Err(full.into()),
         }
     }
 
@@ -167,10 +176,14 @@ impl Flow {
                 self.takes.remember(order.id, order.version, Some((by.clone(), at)));
                 Verdict::Taken { by, at }
             }
-            // Open again between our UPDATE and our read, or an order that is not for the first taker.
+            // An order that is not for the first taker, or one that kept slipping away.
             (status, _) => Verdict::Refused(Refusal::Stale { status, version: order.version }),
         }
     }
+}
+
+fn may_be_had(order: &Order, actor: &Actor) -> bool {
+    order.status == Status::Open && order.assignment == Assignment::First && order.customer.id != actor.user.id
 }
 
 fn answer(actor: &Actor, order_id: u64, by: Party, at: OffsetDateTime) -> Result<Accepted, FlowError> {

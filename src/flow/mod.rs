@@ -7,6 +7,7 @@
 //! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
 
 mod accept_order;
+mod audit;
 mod cancel_order;
 mod commission_policy;
 mod create_order;
@@ -31,6 +32,7 @@ use crate::store::take_lane::{LaneError, TakeLane};
 use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
+pub use self::audit::Finding;
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::grant::Granted;
 pub use self::outbox::{Outbox, Unsent};

@@ -52,7 +52,7 @@ impl Attempts {
         if error.is_conflict() && self.conflicts < CONFLICTS_MAX {
             self.conflicts += 1;
             metrics::counter!("orderboard_transaction_conflicts_total").increment(1);
-        } else if error.is_disconnect() && self.disconnects < DISCONNECTS_MAX {
+        } else if error.is_disconnect() && !error.is_wait_over() && self.disconnects < DISCONNECTS_MAX {
             self.disconnects += 1;
         } else {
             return false;

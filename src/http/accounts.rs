@@ -1,13 +1,13 @@
 //! One's own money: balances and their history.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
-use super::extract::Query;
+use super::extract::{Query, Segment};
 use super::lists::{Listed, page};
 use crate::domain::ledger::AccountKind;
 use crate::domain::money::Currency;
@@ -47,7 +47,7 @@ pub(super) async fn list(State(api): State<Api>, Caller(session): Caller) -> Ans
 pub(super) async fn entries(
     State(api): State<Api>,
     Caller(session): Caller,
-    Path(kind): Path<String>,
+    Segment(kind): Segment,
     Query(query): Query<EntriesQuery>,
 ) -> Answer {
     let kind = AccountKind::parse(&kind).ok_or(Refusal::NotFound("account"))?;

@@ -57,6 +57,10 @@ async fn body(body: Body) -> Result<bytes::Bytes, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde also takes a list of a type's fields in the order of their declaration, which is nobody's contract.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::unreadable(Unreadable::Values, "the body cannot be used: send an object, not a list"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let kind = if error.is_data() { Unreadable::Values } else { Unreadable::Syntax };
         Problem::unreadable(kind, format!("the body cannot be used: {error}"))
@@ -88,9 +92,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let missing = || Problem::from(Refusal::NotFound("thing"));
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
-        id.parse().map(Self).map_err(|_| missing())
+        let Segment(id) = Segment::from_request_parts(parts, state).await?;
+        id.parse().map(Self).map_err(|_| Refusal::NotFound("thing").into())
+    }
+}
+
+/// The text in a path. What is no text names nothing.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segment = Path::<String>::from_request_parts(parts, state).await;
+        segment.map(|Path(text)| Self(text)).map_err(|_| Refusal::NotFound("thing").into())
     }
 }
 

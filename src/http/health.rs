@@ -24,7 +24,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Answer {
         return Err(Problem::unavailable("the boards are being loaded"));
     }
     api.store.ping().await?;
-    ok(&json!({"status": "ready", "redis": if api.bus.is_up() { "up" } else { "down" }}))
+    ok(&json!({"status": "ready", "redis": if (api.redis_is_up)() { "up" } else { "down" }}))
 }
 
 /// Prometheus text format.

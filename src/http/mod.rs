@@ -28,7 +28,6 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-use crate::bus::Bus;
 use crate::flow::Flow;
 use crate::live::Live;
 use crate::store::Store;
@@ -52,7 +51,8 @@ pub struct Doors {
     pub flow: Flow,
     pub store: Store,
     pub live: Live,
-    pub bus: Bus,
+    /// Asks whether Redis answers; for those who ask whether this node is well.
+    pub redis_is_up: Box<dyn Fn() -> bool + Send + Sync>,
     pub mode: Mode,
     /// Origins besides the request's own host from which pages may act with a cookie.
     pub origins: Vec<String>,

@@ -26,20 +26,30 @@ pub async fn run(store: Store, bus: Bus, mut unsent: Unsent, mut stopping: Stopp
             return;
         }
         match read_back(&store, &burst).await {
-            Ok(items) => send(&bus, items).await,
+            Ok(items) => drop(send(&bus, items).await),
             // Not lost: the sweep finds these rows by `changed_at` when the database is back.
             Err(error) => tracing::warn!(%error, rows = burst.len(), "changed rows could not be read back"),
         }
     }
 }
 
+/// How rows went on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    ByBus,
+    /// To this node's own boards alone.
+    Directly,
+    /// Nowhere: the boards are behind. The sweep must find these rows again.
+    Dropped,
+}
+
 /// Sends rows the way that works now.
-pub(super) async fn send(bus: &Bus, items: Vec<Item>) {
+pub(super) async fn send(bus: &Bus, items: Vec<Item>) -> Sent {
     if bus.is_up() && bus.publish(&items).await.is_ok() {
         metrics::counter!("orderboard_news_published_total").increment(items.len() as u64);
-        return;
+        return Sent::ByBus;
     }
-    bus.deliver_directly(items);
+    if bus.deliver_directly(items) { Sent::Directly } else { Sent::Dropped }
 }
 
 /// The present state of these rows as news.

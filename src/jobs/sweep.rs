@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::publish::{BURST_MAX, read_back, send};
+use super::publish::{BURST_MAX, Sent, read_back, send};
 use super::{Stopping, next_round};
 use crate::bus::Bus;
 use crate::domain::news::Subject;
@@ -22,7 +22,10 @@ const LOOK_BACK: Duration = Duration::from_secs(4);
 /// Now and then the sweep looks further, for transactions that took unusually long.
 const LOOK_BACK_LONG: Duration = Duration::from_secs(90);
 const LONG_EVERY: Duration = Duration::from_secs(15);
-const ROWS_MAX: u32 = 20_000;
+/// More than one statement by hand is likely to change: what lies beyond is not found, however often the sweep looks.
+const ROWS_MAX: u32 = 200_000;
+/// In the long look back nearly everything was carried, and is more than the memory of it holds under full load.
+const ROWS_LONG_MAX: u32 = 20_000;
 
 /// Which versions this node knows to have been carried, by the bus or directly. Bounded and short-lived: forgetting
 /// costs one needless publish, which the bus suppresses.
@@ -79,7 +82,8 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
 
 async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration) -> Result<(), StoreError> {
     let since = store.now().await? - look_back;
-    let changed = store.changed_since(since, ROWS_MAX).await?;
+    let rows_max = if look_back > LOOK_BACK { ROWS_LONG_MAX } else { ROWS_MAX };
+    let changed = store.changed_since(since, rows_max).await?;
     let missing = carried.missing(changed, bus.is_up());
     if missing.is_empty() {
         return Ok(());
@@ -88,12 +92,10 @@ async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration)
     for some in missing.chunks(BURST_MAX) {
         let subjects: Vec<Subject> = some.iter().map(|(subject, _)| *subject).collect();
         let items = read_back(store, &subjects).await?;
-        if !bus.is_up() {
-            for item in &items {
-                carried.directly.insert(item.subject(), item.version);
-            }
+        let versions: Vec<Changed> = items.iter().map(|item| (item.subject(), item.version)).collect();
+        if send(bus, items).await == Sent::Directly {
+            versions.into_iter().for_each(|(subject, version)| carried.directly.insert(subject, version));
         }
-        send(bus, items).await;
     }
     Ok(())
 }

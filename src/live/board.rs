@@ -20,7 +20,7 @@ const FRAMES_BYTES_MAX: usize = 512 * 1024;
 /// Changes remembered for readers that come back or have fallen behind.
 const CHANGES_MAX: usize = 20_000;
 /// More changed rows than this and the snapshot, which is shared, is the cheaper answer.
-const MERGED_MAX: usize = 400;
+const MERGED_MAX: usize = 150;
 /// What one socket is given at once: bounds what a stalled reader keeps alive.
 const GATHER_BYTES_MAX: usize = 32 * 1024;
 

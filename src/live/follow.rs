@@ -26,7 +26,7 @@ const GATHER_FOR: Duration = Duration::from_millis(5);
 const USERS_LOOK_BACK: Duration = Duration::from_secs(30);
 const USERS_ROWS_MAX: u32 = 20_000;
 
-pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Option<&Order>)) {
+pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Option<&Order>, Option<u64>)) {
     let mut ticks = tokio::time::interval(TICK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut flushed_at = Instant::now();
@@ -41,7 +41,7 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
                     apply(&live, Some(at.seq), &items, &observe);
                     behind_since = OffsetDateTime::now_utc();
                 }
-                Some(FeedEvent::Direct(items)) => apply(&live, None, &items, &|_, _| {}),
+                Some(FeedEvent::Direct(items)) => apply(&live, None, &items, &observe),
                 Some(FeedEvent::Reload(position)) => {
                     reload(&live, &position).await;
                     resync_users(&live, behind_since).await;
@@ -66,25 +66,25 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
     }
 }
 
-fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item, Option<&Order>)) {
+fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item, Option<&Order>, Option<u64>)) {
     for item in items {
         match item.kind {
             NewsKind::Order => match serde_json::from_str::<Order>(item.row.get()) {
                 Ok(order) => {
-                    observe(item, Some(&order));
+                    observe(item, Some(&order), seq);
                     apply_order(live, seq, &order);
                 }
                 Err(error) => unreadable(item, &error),
             },
             NewsKind::Account => {
-                observe(item, None);
+                observe(item, None, seq);
                 match serde_json::from_str::<AccountNews>(item.row.get()) {
                     Ok(news) => tell_balance(live, item.id, &news),
                     Err(error) => unreadable(item, &error),
                 }
             }
             NewsKind::Session => {
-                observe(item, None);
+                observe(item, None, seq);
                 match serde_json::from_str::<EndedSession>(item.row.get()) {
                     Ok(ended) => end_session(live, &ended),
                     Err(error) => unreadable(item, &error),
@@ -112,11 +112,21 @@ fn apply_order(live: &Live, seq: Option<u64>, order: &Order) {
 }
 
 fn tell_order(live: &Live, order: &Order) {
-    let parties = [Some(order.customer.id), order.executor.as_ref().map(|executor| executor.id)];
+    let executor = order.executor.as_ref().map(|executor| executor.id);
+    let parties = [Some(order.customer.id), executor.or_else(|| gave_up(live, order))];
+    if let Some(executor) = executor {
+        live.shared.executors.insert(order.id, executor);
+    }
     for user_id in parties.into_iter().flatten() {
         let frame = || Frame::json(&ServerMessage::Order { order });
         live.shared.users.send(user_id, Subject::order(order.id), order.version, frame);
     }
+}
+
+/// Who had this order before it was open again: its row does not name them any more, and their other pages still show it
+/// as theirs. Asked for open orders alone, which everybody may see.
+fn gave_up(live: &Live, order: &Order) -> Option<u64> {
+    if order.status == Status::Open { live.shared.executors.remove(&order.id) } else { None }
 }
 
 fn tell_balance(live: &Live, account_id: u64, news: &AccountNews) {

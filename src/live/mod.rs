@@ -37,6 +37,9 @@ pub const TICK_EVERY: Duration = Duration::from_secs(2);
 /// What clients are promised: some frame arrives at least this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(4);
 
+/// Executors remembered, so that one who gives an order up hears of it.
+const EXECUTORS_MAX: u64 = 100_000;
+
 /// How long this node's clients have for going elsewhere when it stops.
 #[derive(Clone, Copy, Debug)]
 pub struct Drain {
@@ -54,6 +57,8 @@ struct Shared {
     store: Store,
     boards: HashMap<String, Arc<Board>>,
     users: users::Users,
+    /// Executors of orders whose taking was told lately.
+    executors: moka::sync::Cache<u64, u64>,
     sessions: Sessions,
     sockets: AtomicUsize,
     sockets_max: usize,
@@ -71,8 +76,14 @@ pub struct LiveConfig {
 }
 
 impl Live {
-    /// Starts following the news. `observe` sees each row that the bus delivered, decoded where it is an order.
-    pub fn start(store: Store, feed: Feed, config: LiveConfig, observe: impl Fn(&Item, Option<&Order>) + Send + 'static) -> Self {
+    /// Starts following the news. `observe` sees each row that was delivered, decoded where it is an order, and the sequence
+    /// number that the bus gave it; none for a row that came directly, which other nodes may not have.
+    pub fn start(
+        store: Store,
+        feed: Feed,
+        config: LiveConfig,
+        observe: impl Fn(&Item, Option<&Order>, Option<u64>) + Send + 'static,
+    ) -> Self {
         let names = config.categories.iter().map(|slug| format!("category:{slug}"));
         let boards = std::iter::once("all".to_owned()).chain(names).map(|name| (name.clone(), Arc::new(Board::new(&name)))).collect();
         let live = Self {
@@ -82,6 +93,7 @@ impl Live {
                 store,
                 boards,
                 users: users::Users::default(),
+                executors: moka::sync::Cache::new(EXECUTORS_MAX),
                 sockets: AtomicUsize::new(0),
                 sockets_max: config.sockets_max,
                 is_synced: AtomicBool::new(false),

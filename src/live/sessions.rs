@@ -10,6 +10,8 @@ use crate::store::Store;
 use crate::store::sessions::{Session, TokenHash};
 
 const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+/// Longer than a look-up can take and than a socket can stall.
+const ENDED_FOR: Duration = Duration::from_secs(600);
 const REMEMBERED_MAX: u64 = 100_000;
 /// Longer tokens are nobody's; they are not worth hashing.
 const TOKEN_LEN_MAX: usize = 128;
@@ -29,7 +31,7 @@ pub struct Sessions {
 impl Sessions {
     pub(super) fn new(store: Store, hash: TokenHasher) -> Self {
         let by_token = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
-        let ended = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR * 2).build();
+        let ended = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(ENDED_FOR).build();
         Self { store, hash, by_token, ended }
     }
 
@@ -58,6 +60,11 @@ impl Sessions {
         };
         let is_living = session.expires_at > now && !self.ended.contains_key(&session.actor.session_id);
         Ok(is_living.then_some(session))
+    }
+
+    /// Whether the session is known to have ended lately.
+    pub(super) fn has_ended(&self, session_id: u64) -> bool {
+        self.ended.contains_key(&session_id)
     }
 
     /// The session ended: its token is worth nothing from now on.

@@ -210,7 +210,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         user.moved.mark_unchanged();
         let private = user.channel.since(user.cursor, session_id);
         user.cursor = private.cursor;
-        if private.is_over {
+        // The end of the session may be among what a stalled socket has missed.
+        if private.is_over || (private.has_gap && self.live.sessions().has_ended(session_id)) {
             return Err(End::Close(close::SESSION_ENDED, "session ended"));
         }
         if !private.frames.is_empty() {
@@ -222,8 +223,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     async fn hear(&mut self, message: Message) -> Step {
         self.heard_at = Instant::now();
         let text = match message {
-            Message::Text(text) => text,
-            Message::Binary(_) => return self.refuse("malformed", "send text frames; binary ones are not understood").await,
+            Message::Text(text) => Some(text),
+            Message::Binary(_) => None,
             Message::Close(_) => {
                 // tungstenite has queued the answer; see that it leaves.
                 let _ = self.ws.flush().await;
@@ -236,6 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Allowed::No => return self.refuse("limit", "too many messages; at most 10 a second").await,
             Allowed::Close => return Err(End::Close(close::TOO_MANY, "too many messages")),
         }
+        let Some(text) = text else { return self.refuse("malformed", "send text frames; binary ones are not understood").await };
         match client::parse(&text) {
             Ok(message) => self.act(message).await,
             Err(Unusable { code, detail }) => self.refuse(code, &detail).await,

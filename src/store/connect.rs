@@ -34,6 +34,10 @@ impl SessionSetup {
 }
 
 pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, StoreError> {
+    // sqlx would try MySQL's protocol on whatever another scheme names.
+    if !url.starts_with("mysql://") && !url.starts_with("mariadb://") {
+        return Err(StoreError::Url("it must begin with mysql://, as in mysql://user:password@host/orderboard".into()));
+    }
     let options = MySqlConnectOptions::from_str(url).map_err(|error| StoreError::Url(error.to_string()))?;
     if options.get_database().is_none_or(str::is_empty) {
         return Err(StoreError::Url("it must name a database, as in mysql://user:password@host/orderboard".into()));

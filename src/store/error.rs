@@ -50,6 +50,11 @@ impl StoreError {
         }
     }
 
+    /// No connection was to be had within the time that is waited for one: to wait again would only double it.
+    pub fn is_wait_over(&self) -> bool {
+        matches!(self, StoreError::Sql(error) if matches!(**error, sqlx::Error::PoolTimedOut))
+    }
+
     /// A unique key was met.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, StoreError::Sql(error) if error.as_database_error().is_some_and(|db| db.is_unique_violation()))

@@ -1,0 +1,21 @@
+//! Everything that needs a real MariaDB and a real Redis. One binary and one pair of servers; a database and a Redis
+//! prefix for each test. `support` is the whole kit: nodes, people, an HTTP client, a websocket client that keeps an
+//! exact replica, and the auditor of the books.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+mod bad_input;
+mod bus_feed;
+mod cancellation;
+mod faults;
+mod live;
+mod money;
+mod news;
+mod orders;
+mod processes;
+mod shape;
+mod sockets;
+mod taking;
+mod users;
