@@ -45,12 +45,11 @@ pub(super) enum Allowed {
 }
 
 impl Allowance {
-    pub(super) fn new() -> Self {
-        Self { tokens: BURST, at: Instant::now(), refused: 0 }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { tokens: BURST, at: now, refused: 0 }
     }
 
-    pub(super) fn next(&mut self) -> Allowed {
-        let now = Instant::now();
+    pub(super) fn next(&mut self, now: Instant) -> Allowed {
         self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST);
         self.at = now;
         if self.tokens >= 1.0 {
@@ -87,16 +86,17 @@ mod tests {
         assert!(parse(r#"{"type":"watch","board":"all","epoch":"x","seq":3}"#).is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_flood_is_refused_then_closed_and_patience_returns() {
-        let mut allowance = Allowance::new();
+    #[test]
+    fn a_flood_is_refused_then_closed_and_patience_returns() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
         for _ in 0..40 {
-            assert_eq!(allowance.next(), Allowed::Yes);
+            assert_eq!(allowance.next(start), Allowed::Yes);
         }
-        assert_eq!(allowance.next(), Allowed::No);
-        tokio::time::advance(std::time::Duration::from_secs(1)).await;
-        assert_eq!(allowance.next(), Allowed::Yes);
-        let flood = (0..200).map(|_| allowance.next()).collect::<Vec<_>>();
+        assert_eq!(allowance.next(start), Allowed::No);
+        let later = start + std::time::Duration::from_secs(1);
+        assert_eq!(allowance.next(later), Allowed::Yes);
+        let flood = (0..200).map(|_| allowance.next(later)).collect::<Vec<_>>();
         assert_eq!(flood.last(), Some(&Allowed::Close));
     }
 }

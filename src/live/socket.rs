@@ -108,7 +108,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, live: Live, session
         session: None,
         user: None,
         watches: Vec::new(),
-        allowance: Allowance::new(),
+        allowance: Allowance::new(Instant::now()),
         heard_at: Instant::now(),
         leave_at: None,
     };
@@ -232,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             _ => return Ok(()),
         };
-        match self.allowance.next() {
+        match self.allowance.next(self.heard_at) {
             Allowed::Yes => {}
             Allowed::No => return self.refuse("limit", "too many messages; at most 10 a second").await,
             Allowed::Close => return Err(End::Close(close::TOO_MANY, "too many messages")),

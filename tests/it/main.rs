@@ -10,6 +10,8 @@ mod bad_input;
 mod bus_feed;
 mod cancellation;
 mod faults;
+mod fuzz;
+mod lists;
 mod live;
 mod money;
 mod news;
