@@ -39,20 +39,32 @@ pub struct Accepted {
 /// What the waiting takers of one order are told when the one in flight has its answer.
 #[derive(Clone, Debug)]
 enum Verdict {
-    Taken {
-        by: Party,
-        at: OffsetDateTime,
-    },
+    Taken(Taken),
     Refused(Refusal),
     /// The order may still be had: only the one who asked could not have it.
     NotForThem,
     Failed(StoreError),
 }
 
+/// Whose the order is, since when, and how far they have come with it.
+#[derive(Clone, Debug)]
+struct Taken {
+    by: Party,
+    at: OffsetDateTime,
+    status: Status,
+}
+
+impl Taken {
+    fn of(order: &Order) -> Option<Self> {
+        let (by, at) = order.taken()?;
+        Some(Self { by, at, status: order.status })
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Known {
     version: u64,
-    taken: Option<(Party, OffsetDateTime)>,
+    taken: Option<Taken>,
 }
 
 /// This node's memory of takings: in flight, and just decided.
@@ -69,13 +81,13 @@ impl Default for Takes {
 }
 
 impl Takes {
-    fn taken(&self, order_id: u64) -> Option<(Party, OffsetDateTime)> {
+    fn taken(&self, order_id: u64) -> Option<Taken> {
         self.known.get(&order_id)?.taken
     }
 
     /// Remembers a state of the order unless a newer one is remembered. Version 0 is a win of this node, whose version
     /// the UPDATE does not tell: it replaces what is there, and any news replaces it.
-    pub(super) fn remember(&self, order_id: u64, version: u64, taken: Option<(Party, OffsetDateTime)>) {
+    fn remember(&self, order_id: u64, version: u64, taken: Option<Taken>) {
         if version > 0 && self.known.get(&order_id).is_some_and(|known| known.version > version) {
             return;
         }
@@ -102,8 +114,8 @@ impl Flow {
             return Err(Refusal::Forbidden("only executors take orders; sign in as an executor").into());
         }
         loop {
-            if let Some((by, at)) = self.takes.taken(order_id) {
-                return answer(actor, order_id, by, at);
+            if let Some(taken) = self.takes.taken(order_id) {
+                return answer(actor, order_id, taken);
             }
             let verdict = match self.takes.flights.entry(order_id) {
                 Entry::Vacant(vacant) => {
@@ -129,7 +141,7 @@ impl Flow {
                 }
             };
             return match verdict {
-                Verdict::Taken { by, at } => answer(actor, order_id, by, at),
+                Verdict::Taken(taken) => answer(actor, order_id, taken),
                 Verdict::Refused(refusal) => Err(refusal.into()),
                 Verdict::Failed(error) => Err(error.into()),
                 Verdict::NotForThem => continue,
@@ -139,7 +151,7 @@ impl Flow {
 
     /// News of an order: what is remembered about its taking follows.
     pub fn remember_order(&self, order: &Order) {
-        self.takes.remember(order.id, order.version, order.taken());
+        self.takes.remember(order.id, order.version, Taken::of(order));
     }
 
     /// One UPDATE; when it changed nothing, one read to say why. When the read finds what the UPDATE did not (the customer
@@ -151,9 +163,10 @@ impl Flow {
             let at = now();
             match self.lane.take(order_id, actor.user.id, at).await {
                 Ok(true) => {
-                    self.takes.remember(order_id, 0, Some((actor.user.clone(), at)));
+                    let taken = Taken { by: actor.user.clone(), at, status: Status::InWork };
+                    self.takes.remember(order_id, 0, Some(taken.clone()));
                     self.outbox.announce(Subject::order(order_id));
-                    return Ok(Verdict::Taken { by: actor.user.clone(), at });
+                    return Ok(Verdict::Taken(taken));
                 }
                 Ok(false) => match self.store.order(order_id).await {
                     Ok(Some(order)) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
@@ -168,13 +181,13 @@ impl Flow {
     }
 
     fn refusal(&self, actor: &Actor, order: &Order) -> Verdict {
-        match (order.status, order.taken()) {
+        match (order.status, Taken::of(order)) {
             (Status::Frozen, _) => Verdict::Refused(Refusal::Frozen),
             (Status::Cancelled, _) => Verdict::Refused(Refusal::Cancelled),
             (Status::Open, _) if order.customer.id == actor.user.id => Verdict::NotForThem,
-            (Status::InWork | Status::Submitted | Status::Done, Some((by, at))) => {
-                self.takes.remember(order.id, order.version, Some((by.clone(), at)));
-                Verdict::Taken { by, at }
+            (Status::InWork | Status::Submitted | Status::Done, Some(taken)) => {
+                self.takes.remember(order.id, order.version, Some(taken.clone()));
+                Verdict::Taken(taken)
             }
             // An order that is not for the first taker, or one that kept slipping away.
             (status, _) => Verdict::Refused(Refusal::Stale { status, version: order.version }),
@@ -186,9 +199,10 @@ fn may_be_had(order: &Order, actor: &Actor) -> bool {
     order.status == Status::Open && order.assignment == Assignment::First && order.customer.id != actor.user.id
 }
 
-fn answer(actor: &Actor, order_id: u64, by: Party, at: OffsetDateTime) -> Result<Accepted, FlowError> {
+fn answer(actor: &Actor, order_id: u64, taken: Taken) -> Result<Accepted, FlowError> {
+    let Taken { by, at, status } = taken;
     if by.id == actor.user.id {
-        return Ok(Accepted { id: order_id, status: Status::InWork, executor_id: by.id, accepted_at: at });
+        return Ok(Accepted { id: order_id, status, executor_id: by.id, accepted_at: at });
     }
     Err(Refusal::Taken { by, at }.into())
 }

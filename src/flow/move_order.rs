@@ -94,7 +94,7 @@ impl Flow {
     async fn moved(&self, order_id: u64, what: Move, moved: bool) -> Result<FullOrder, FlowError> {
         let now_is = self.full(order_id).await?;
         if moved {
-            self.takes.remember(order_id, now_is.order.version, now_is.order.taken());
+            self.remember_order(&now_is.order);
             self.outbox.announce(Subject::order(order_id));
             return Ok(now_is);
         }

@@ -61,6 +61,7 @@ impl Flow {
         if !settled && now_is.order.status != Status::Done {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
         }
+        self.remember_order(&now_is.order);
         self.outbox.announce(Subject::order(order.id));
         self.outbox.announce(Subject::account(wallet));
         self.outbox.announce(Subject::account(earnings));

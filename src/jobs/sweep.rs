@@ -59,19 +59,28 @@ impl Carried {
 /// Sweeps until told to stop.
 pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut stopping: Stopping) {
     let mut last_long = Instant::now();
-    // What died with another node, or while none ran, is found at once.
-    let mut look_back = LOOK_BACK_LONG;
+    let mut last_whole: Option<Instant> = None;
     loop {
-        if let Err(error) = sweep(&store, &bus, &carried, look_back).await {
-            tracing::warn!(%error, "the sweep could not read what changed");
+        let started = Instant::now();
+        let is_long = last_long.elapsed() > LONG_EVERY;
+        let (look_back, rows_max) = match last_whole {
+            // What died with another node, or while none ran, is found at once.
+            None => (LOOK_BACK_LONG, ROWS_MAX),
+            Some(_) if is_long => (LOOK_BACK_LONG, ROWS_LONG_MAX),
+            // While MySQL was away nothing was swept: what was committed just before must be found, too.
+            Some(whole) => (whole.elapsed() + LOOK_BACK, ROWS_MAX),
+        };
+        match sweep(&store, &bus, &carried, look_back, rows_max).await {
+            Ok(()) => {
+                last_whole = Some(started);
+                if is_long {
+                    last_long = started;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the sweep could not read what changed"),
         }
         if let Err(error) = flow.refresh_policy().await {
             tracing::warn!(?error, "the commission policy could not be read");
-        }
-        look_back = LOOK_BACK;
-        if last_long.elapsed() > LONG_EVERY {
-            last_long = Instant::now();
-            look_back = LOOK_BACK_LONG;
         }
         let pause = if bus.is_up() { PAUSE } else { PAUSE_WHILE_DOWN };
         if !next_round(&mut stopping, pause).await {
@@ -80,9 +89,8 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
     }
 }
 
-async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration) -> Result<(), StoreError> {
+async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration, rows_max: u32) -> Result<(), StoreError> {
     let since = store.now().await? - look_back;
-    let rows_max = if look_back > LOOK_BACK { ROWS_LONG_MAX } else { ROWS_MAX };
     let changed = store.changed_since(since, rows_max).await?;
     let missing = carried.missing(changed, bus.is_up());
     if missing.is_empty() {
