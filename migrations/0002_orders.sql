@@ -53,7 +53,8 @@ create table orders (
     key open_newest (status, id),
     key of_customer (customer_id, id),
     key of_executor (executor_id, id),
-    key recently_changed (changed_at),
+    -- With the version, so that the sweep never touches the rows themselves.
+    key recently_changed (changed_at, version),
     key to_confirm (confirm_by),
     constraint price_is_split check (price = payout + commission and payout >= 1 and commission >= 1),
     constraint taken_has_executor check ((status in ('in_work', 'submitted', 'done')) <= (executor_id is not null and accepted_at is not null))

@@ -11,7 +11,7 @@ create table accounts (
     version    bigint unsigned not null default 0,
     changed_at datetime(6)     not null default current_timestamp(6) on update current_timestamp(6),
     unique key one_of_a_kind (user_id, kind, currency),
-    key recently_changed (changed_at),
+    key recently_changed (changed_at, version),
     constraint never_negative check (available >= 0 and held >= 0)
 ) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 

@@ -54,7 +54,7 @@ pub struct Limits {
     #[arg(long, env = "ORDERBOARD_DATABASE_CONNECTIONS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(2..=500))]
     pub database_connections: u32,
     /// Connections to MySQL that do nothing but take orders
-    #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=128))]
+    #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=128))]
     pub take_connections: u16,
     /// Websockets this node accepts
     #[arg(long, env = "ORDERBOARD_SOCKETS_MAX", default_value_t = 19_000)]
