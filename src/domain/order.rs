@@ -97,22 +97,6 @@ pub enum Side {
 }
 
 impl Move {
-    pub fn side(self) -> Side {
-        match self {
-            Move::Freeze | Move::Unfreeze | Move::Reject => Side::Customer,
-            Move::Abandon | Move::Submit => Side::Executor,
-        }
-    }
-
-    pub fn from(self) -> Status {
-        match self {
-            Move::Freeze => Status::Open,
-            Move::Unfreeze => Status::Frozen,
-            Move::Reject => Status::Submitted,
-            Move::Abandon | Move::Submit => Status::InWork,
-        }
-    }
-
     pub fn to(self) -> Status {
         match self {
             Move::Freeze => Status::Frozen,
