@@ -1,5 +1,7 @@
 //! What operators may set, by flag or by environment, checked before anything starts.
 
+mod gateway;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+pub use self::gateway::{Gateway, GatewayInForce};
 use crate::http::Mode;
 
 /// Where things are.
@@ -21,6 +24,9 @@ pub struct Places {
     /// What every key and channel in Redis begins with; deployments that share a Redis need different ones
     #[arg(long, env = "ORDERBOARD_REDIS_PREFIX", default_value = "ob", global = true)]
     pub redis_prefix: String,
+    /// What the billing streams in Redis begin with: NAME:requests, NAME:responses, NAME:poison
+    #[arg(long, env = "ORDERBOARD_BILLING_STREAMS", default_value = "billing", global = true)]
+    pub billing_streams: String,
     /// Where the private MariaDB and Redis keep their data
     #[arg(long, env = "ORDERBOARD_DATA", default_value = "data", global = true)]
     pub data: PathBuf,
@@ -46,6 +52,29 @@ pub struct Serving {
     pub demo: bool,
     #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub payouts: PayoutArgs,
+    #[command(flatten)]
+    pub gateway: Gateway,
+}
+
+/// What people may have paid out.
+#[derive(Args, Clone, Debug)]
+pub struct PayoutArgs {
+    /// The smallest payout, in minor units
+    #[arg(long, env = "ORDERBOARD_PAYOUT_MIN", default_value_t = 10_000, value_parser = clap::value_parser!(i64).range(1..=1_000_000_000_000))]
+    pub payout_min: i64,
+    /// Ways in which money is paid out, as short names of small letters, digits and underscores
+    #[arg(long, env = "ORDERBOARD_PAYOUT_METHODS", value_delimiter = ',', default_value = "card,sbp,bank_account", value_parser = method)]
+    pub payout_methods: Vec<String>,
+}
+
+fn method(text: &str) -> Result<String, String> {
+    let is_slug = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    match text.trim() {
+        slug if (1..=32).contains(&slug.len()) && is_slug(slug) => Ok(slug.to_owned()),
+        _ => Err("a method is 1 to 32 small letters, digits and underscores".to_owned()),
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -62,6 +91,18 @@ pub struct Limits {
     /// Seconds after which submitted work counts as confirmed
     #[arg(long, env = "ORDERBOARD_AUTO_CONFIRM_S", default_value_t = 259_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub auto_confirm_s: u64,
+    /// Billing workers of a process with the worker role; each has a transaction at a time. 0 leaves the queue to others
+    #[arg(long, env = "ORDERBOARD_BILLING_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=64))]
+    pub billing_workers: u16,
+    /// Operations that may share one transaction; 1 for none
+    #[arg(long, env = "ORDERBOARD_BILLING_BATCH", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub billing_batch: u16,
+    /// Milliseconds after which a request that nobody has finished is taken over from its worker
+    #[arg(long, env = "ORDERBOARD_BILLING_CLAIM_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub billing_claim_ms: u64,
+    /// Milliseconds after which a committed result that was not seen to be sent is sent again
+    #[arg(long, env = "ORDERBOARD_BILLING_RESEND_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub billing_resend_ms: u64,
     /// Seconds a session lasts
     #[arg(long, env = "ORDERBOARD_SESSION_S", default_value_t = 2_592_000, value_parser = clap::value_parser!(u64).range(60..=31_536_000))]
     pub session_s: u64,
@@ -102,12 +143,24 @@ impl Serving {
 }
 
 impl Limits {
+    /// The billing workers' share of the limits.
+    pub fn billing(&self, node: String) -> crate::jobs::billing::Settings {
+        crate::jobs::billing::Settings {
+            node,
+            workers: self.billing_workers,
+            batch: self.billing_batch,
+            claim_after: Duration::from_millis(self.billing_claim_ms),
+            resend_after: Duration::from_millis(self.billing_resend_ms),
+        }
+    }
+
     /// The flow's share of the limits.
     pub fn flow(&self) -> crate::flow::FlowConfig {
         crate::flow::FlowConfig {
             take_connections: usize::from(self.take_connections),
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
             session_lifetime: Duration::from_secs(self.session_s),
+            topups: crate::flow::TopupConfig::default(),
         }
     }
 }
@@ -124,12 +177,21 @@ pub struct InForce {
     pub database_url: Option<String>,
     pub redis_url: Option<String>,
     pub redis_prefix: String,
+    pub billing_streams: String,
     pub database_connections: u32,
     pub take_connections: u16,
     pub sockets_max: usize,
     pub auto_confirm_s: u64,
+    pub billing_workers: u16,
+    pub billing_batch: u16,
+    pub billing_claim_ms: u64,
+    pub billing_resend_ms: u64,
     pub session_s: u64,
     pub drain_ms: u64,
+    pub payout_min: i64,
+    pub payout_methods: Vec<String>,
+    #[serde(flatten)]
+    pub gateway: GatewayInForce,
 }
 
 impl InForce {
@@ -137,8 +199,9 @@ impl InForce {
         let running = crate::embedded::running(&places.data);
         let (database, redis) = running.map(|urls| (urls.database_url, urls.redis_url)).unzip();
         let is_embedded = places.database_url.is_none();
+        let serving_mode = serving.mode(is_embedded);
         Self {
-            mode: serving.mode(is_embedded),
+            mode: serving_mode,
             listen: serving.listen,
             roles: serving.roles,
             origins: serving.origins,
@@ -146,12 +209,20 @@ impl InForce {
             database_url: places.database_url.as_deref().map(without_password).or(database),
             redis_url: places.redis_url.as_deref().map(without_password).or(redis),
             redis_prefix: places.redis_prefix.clone(),
+            billing_streams: places.billing_streams.clone(),
             database_connections: serving.limits.database_connections,
             take_connections: serving.limits.take_connections,
             sockets_max: serving.limits.sockets_max,
             auto_confirm_s: serving.limits.auto_confirm_s,
+            billing_workers: serving.limits.billing_workers,
+            billing_batch: serving.limits.billing_batch,
+            billing_claim_ms: serving.limits.billing_claim_ms,
+            billing_resend_ms: serving.limits.billing_resend_ms,
             session_s: serving.limits.session_s,
             drain_ms: serving.limits.drain_ms,
+            payout_min: serving.payouts.payout_min,
+            payout_methods: serving.payouts.payout_methods,
+            gateway: serving.gateway.in_force(serving_mode),
         }
     }
 }
