@@ -35,8 +35,10 @@ impl AccountKind {
 /// What an entry was for, as its owner reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// Money put in by an operator's command line.
+    /// Money put in by an operator's command line or by another system.
     Credit,
+    /// Money taken out by another system.
+    Debit,
     Topup,
     Hold,
     Release,
@@ -45,26 +47,35 @@ pub enum EntryKind {
     Payout,
     /// Earnings that flow on into the wallet of somebody who wants one balance.
     Sweep,
+    /// From one user to another.
+    Transfer,
+    /// Held money that was paid out of the system.
+    Withdrawal,
 }
 
 impl EntryKind {
     pub fn as_str(self) -> &'static str {
         match self {
             EntryKind::Credit => "credit",
+            EntryKind::Debit => "debit",
             EntryKind::Topup => "topup",
             EntryKind::Hold => "hold",
             EntryKind::Release => "release",
             EntryKind::Capture => "capture",
             EntryKind::Payout => "payout",
             EntryKind::Sweep => "sweep",
+            EntryKind::Transfer => "transfer",
+            EntryKind::Withdrawal => "withdrawal",
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemAccount {
-    /// Where money comes in from; its sum is minus what came in.
+    /// Where money comes in from and other systems' debits go; its sum is minus what came in.
     Gateway,
+    /// What was paid out to people.
+    Payouts,
     /// What the house earned.
     Commission,
 }
@@ -73,6 +84,7 @@ impl SystemAccount {
     pub fn as_str(self) -> &'static str {
         match self {
             SystemAccount::Gateway => "gateway",
+            SystemAccount::Payouts => "payouts",
             SystemAccount::Commission => "commission",
         }
     }
@@ -85,6 +97,21 @@ pub struct Posting {
     pub kind: EntryKind,
     pub available: i64,
     pub held: i64,
+    /// The user on the other side, where there is one whom the owner should see.
+    pub peer: Option<u64>,
+}
+
+impl Posting {
+    fn new(account_id: u64, kind: EntryKind, available: i64, held: i64) -> Self {
+        Self { account_id, kind, available, held, peer: None }
+    }
+}
+
+/// An account and whose it is, as one side of a transfer.
+#[derive(Clone, Copy, Debug)]
+pub struct Side {
+    pub account_id: u64,
+    pub user_id: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,35 +130,68 @@ pub struct Transfer {
 impl Transfer {
     /// Money from outside onto an account.
     pub fn credit(account_id: u64, kind: EntryKind, amount: i64) -> Self {
-        Self::balanced(
-            vec![Posting { account_id, kind, available: amount, held: 0 }],
-            vec![SystemLine { account: SystemAccount::Gateway, amount: -amount }],
-        )
+        Self::balanced(vec![Posting::new(account_id, kind, amount, 0)], Some((SystemAccount::Gateway, -amount)))
+    }
+
+    /// Free money of an account goes back outside.
+    pub fn debit(account_id: u64, amount: i64) -> Self {
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Debit, -amount, 0)], Some((SystemAccount::Gateway, amount)))
     }
 
     /// Free money becomes held money of the same account.
     pub fn hold(account_id: u64, amount: i64) -> Self {
-        Self::balanced(vec![Posting { account_id, kind: EntryKind::Hold, available: -amount, held: amount }], vec![])
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Hold, -amount, amount)], None)
     }
 
     /// Held money becomes free again.
     pub fn release(account_id: u64, amount: i64) -> Self {
-        Self::balanced(vec![Posting { account_id, kind: EntryKind::Release, available: amount, held: -amount }], vec![])
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Release, amount, -amount)], None)
+    }
+
+    /// Held money goes to the house.
+    pub fn capture(account_id: u64, amount: i64) -> Self {
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Capture, 0, -amount)], Some((SystemAccount::Commission, amount)))
+    }
+
+    /// Held money goes to another user.
+    pub fn capture_to(from: Side, to: Side, amount: i64) -> Self {
+        Self::between(from, to, EntryKind::Capture, (0, -amount), amount)
+    }
+
+    /// Free money goes to another user.
+    pub fn give(from: Side, to: Side, amount: i64) -> Self {
+        Self::between(from, to, EntryKind::Transfer, (-amount, 0), amount)
+    }
+
+    /// Held money leaves the system: it was paid out to its owner.
+    pub fn withdraw(account_id: u64, amount: i64) -> Self {
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Withdrawal, 0, -amount)], Some((SystemAccount::Payouts, amount)))
+    }
+
+    /// Earnings flow on into the wallet of the same user.
+    pub fn sweep(earnings: u64, wallet: u64, amount: i64) -> Self {
+        let postings = vec![Posting::new(earnings, EntryKind::Sweep, -amount, 0), Posting::new(wallet, EntryKind::Sweep, amount, 0)];
+        Self::balanced(postings, None)
     }
 
     /// A finished order: the customer's hold pays the executor and the house. Where `sweep_to` names the executor's
     /// wallet, the payout flows on into it.
     pub fn settle(customer_account: u64, earnings: u64, sweep_to: Option<u64>, payout: i64, commission: i64) -> Self {
-        let price = payout + commission;
         let mut postings = vec![
-            Posting { account_id: customer_account, kind: EntryKind::Capture, available: 0, held: -price },
-            Posting { account_id: earnings, kind: EntryKind::Payout, available: payout, held: 0 },
+            Posting::new(customer_account, EntryKind::Capture, 0, -(payout + commission)),
+            Posting::new(earnings, EntryKind::Payout, payout, 0),
         ];
         if let Some(wallet) = sweep_to {
-            postings.push(Posting { account_id: earnings, kind: EntryKind::Sweep, available: -payout, held: 0 });
-            postings.push(Posting { account_id: wallet, kind: EntryKind::Sweep, available: payout, held: 0 });
+            postings.push(Posting::new(earnings, EntryKind::Sweep, -payout, 0));
+            postings.push(Posting::new(wallet, EntryKind::Sweep, payout, 0));
         }
-        Self::balanced(postings, vec![SystemLine { account: SystemAccount::Commission, amount: commission }])
+        Self::balanced(postings, Some((SystemAccount::Commission, commission)))
+    }
+
+    fn between(from: Side, to: Side, kind: EntryKind, (available, held): (i64, i64), amount: i64) -> Self {
+        let gives = Posting { peer: Some(to.user_id), ..Posting::new(from.account_id, kind, available, held) };
+        let gets = Posting { peer: Some(from.user_id), ..Posting::new(to.account_id, EntryKind::Transfer, amount, 0) };
+        Self::balanced(vec![gives, gets], None)
     }
 
     /// The postings in ascending account id: the one order in which accounts are ever locked. Several of one account keep
@@ -144,7 +204,8 @@ impl Transfer {
         &self.lines
     }
 
-    fn balanced(mut postings: Vec<Posting>, lines: Vec<SystemLine>) -> Self {
+    fn balanced(mut postings: Vec<Posting>, line: Option<(SystemAccount, i64)>) -> Self {
+        let lines: Vec<SystemLine> = line.into_iter().map(|(account, amount)| SystemLine { account, amount }).collect();
         let sum: i64 = postings.iter().map(|posting| posting.available + posting.held).sum::<i64>()
             + lines.iter().map(|line| line.amount).sum::<i64>();
         assert_eq!(sum, 0, "an operation must balance: {postings:?} {lines:?}");
@@ -189,6 +250,12 @@ mod tests {
     fn every_operation_sums_to_zero() {
         for transfer in [
             Transfer::credit(1, EntryKind::Topup, 5),
+            Transfer::debit(1, 5),
+            Transfer::capture(1, 5),
+            Transfer::capture_to(Side { account_id: 1, user_id: 7 }, Side { account_id: 2, user_id: 8 }, 5),
+            Transfer::give(Side { account_id: 1, user_id: 7 }, Side { account_id: 2, user_id: 8 }, 5),
+            Transfer::withdraw(1, 5),
+            Transfer::sweep(1, 2, 5),
             Transfer::hold(1, 5),
             Transfer::release(1, 5),
             Transfer::settle(1, 2, None, 4, 1),

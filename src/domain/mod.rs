@@ -1,11 +1,15 @@
 //! The rules of the market, pure: no async, no I/O, no clock. Everything above may import this; this imports
 //! nothing of ours. Money is `i64` minor units, and floating point never appears here.
 
+pub mod billing;
 pub mod commission;
 pub mod ledger;
 pub mod money;
 pub mod news;
 pub mod order;
+pub mod payout;
 pub mod refusal;
+pub mod robokassa;
+pub mod sheet;
 pub mod text;
 pub mod user;

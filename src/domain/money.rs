@@ -53,6 +53,11 @@ impl Currency {
     pub fn code(self) -> &'static str {
         self.0.code()
     }
+
+    /// How many digits the minor unit takes after the decimal sign: 2 for RUB, 0 for JPY.
+    pub fn digits(self) -> usize {
+        usize::from(self.0.exponent().unwrap_or(2))
+    }
 }
 
 impl fmt::Display for Currency {

@@ -4,6 +4,7 @@
 use time::OffsetDateTime;
 
 use super::order::Status;
+use super::payout::PayoutStatus;
 use super::user::Party;
 
 /// Why one field of a request cannot be used.
@@ -29,6 +30,7 @@ pub enum Reason {
     ControlCharacters,
     NotPositive,
     TooLarge,
+    TooSmall,
     Unknown,
     Malformed,
     Email,
@@ -46,6 +48,7 @@ impl Reason {
             Reason::ControlCharacters => "control_characters",
             Reason::NotPositive => "not_positive",
             Reason::TooLarge => "too_large",
+            Reason::TooSmall => "too_small",
             Reason::Unknown => "unknown",
             Reason::Malformed => "malformed",
             Reason::Email => "email",
@@ -89,6 +92,14 @@ pub enum Refusal {
     EmailTaken,
     /// The top-up was decided already, the other way.
     TopupDecided,
+    /// The payout was decided already, and otherwise.
+    PayoutDecided {
+        status: PayoutStatus,
+    },
+    /// The user is closed: their money stands still.
+    UserClosed,
+    /// Nothing is free among the earnings.
+    NothingToSweep,
     /// Too much is asked at once; come back after so many seconds.
     Limit {
         what: &'static str,
