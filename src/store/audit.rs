@@ -1,22 +1,66 @@
-//! What must hold between the tables, as queries that find where it does not. Each names the subject of a violation and
-//! the figures; none changes anything.
+//! What must hold between the tables, and how to find where it does not. Each violation names its subject and the figures;
+//! nothing here changes a row but [`repairs`], which `flow` calls inside transactions of its own.
+//!
+//! Most classes are one query each. What needs the whole history is not: grouping a million operations in the database
+//! takes longer than reading them once in the order of an index and counting here (see [`walks`]). Memory stays bounded
+//! either way: violations beyond the number asked for are dropped.
 
-use sqlx::{ConnectOptions, Executor, MySqlConnection};
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection};
 
 use super::{Store, StoreError};
 
 mod checks;
+pub mod repairs;
+mod walks;
 
-pub use checks::{CHECKS, Check};
+pub use checks::{Check, Repair, checks};
 
-/// Violations of one kind that are told; more are only counted as "more".
+use checks::Source;
+
+/// Violations of one class that a report tells; that there are more is all it says of the rest.
 pub const TOLD_MAX: usize = 50;
 
 /// One place where an invariant does not hold.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Violation {
+    /// Such as `account 12`.
     pub subject: String,
     pub detail: String,
+    /// The subject without its noun.
+    #[serde(skip)]
+    pub id: String,
+}
+
+/// What one class has on a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub violations: Vec<Violation>,
+    pub has_more: bool,
+}
+
+/// Gathers violations by class and keeps no more than `max` of each.
+struct Gathered {
+    max: usize,
+    by_slug: HashMap<&'static str, Found>,
+    nouns: HashMap<&'static str, &'static str>,
+}
+
+impl Gathered {
+    fn new(max: usize) -> Self {
+        Self { max, by_slug: HashMap::new(), nouns: checks().map(|check| (check.slug, check.noun)).collect() }
+    }
+
+    fn add(&mut self, slug: &'static str, id: String, detail: impl FnOnce() -> String) {
+        let noun = self.nouns.get(slug).copied().unwrap_or("row");
+        let found = self.by_slug.entry(slug).or_default();
+        if found.violations.len() < self.max {
+            found.violations.push(Violation { subject: format!("{noun} {id}"), detail: detail(), id });
+        } else {
+            found.has_more = true;
+        }
+    }
 }
 
 impl Store {
@@ -29,7 +73,20 @@ impl Store {
     }
 }
 
-/// The first violations of this kind, at most one more than [`TOLD_MAX`].
-pub async fn run(connection: &mut MySqlConnection, check: &Check) -> Result<Vec<Violation>, StoreError> {
-    Ok(sqlx::query_as(check.sql).fetch_all(connection).await?)
+/// Runs every check on `snapshot`; at most `max` violations each, in the catalogue's order.
+pub async fn run(snapshot: &mut MySqlConnection, max: usize) -> Result<Vec<(&'static Check, Found)>, StoreError> {
+    let mut gathered = Gathered::new(max);
+    for check in checks() {
+        let Source::Sql(sql) = check.source else { continue };
+        // One more than is told, to know that there are more.
+        let limited = AssertSqlSafe(format!("{sql} limit {}", max.saturating_add(1)));
+        let rows: Vec<(String, String)> = sqlx::query_as(limited).fetch_all(&mut *snapshot).await?;
+        for (id, detail) in rows {
+            gathered.add(check.slug, id, || detail);
+        }
+    }
+    walks::accounts(snapshot, &mut gathered).await?;
+    walks::operations(snapshot, &mut gathered).await?;
+    walks::orders(snapshot, &mut gathered).await?;
+    Ok(checks().map(|check| (check, gathered.by_slug.remove(check.slug).unwrap_or_default())).collect())
 }

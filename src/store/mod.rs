@@ -7,31 +7,69 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod books;
 pub mod changes;
 mod connect;
 mod error;
+pub mod history;
+pub mod holds;
 mod names;
 pub mod operations;
 pub mod orders;
+pub mod outgoing;
+pub mod payouts;
+mod places;
+pub mod services;
 pub mod sessions;
 pub mod settings;
 pub mod take_lane;
 pub mod topups;
+mod tx;
 pub mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{Connection as _, MySql, Transaction};
 
 pub use error::StoreError;
+pub use places::Places;
 pub use sqlx::MySqlConnection;
+pub use tx::Transaction;
 
 /// Whoever waits longer for a connection is told that the database does not answer.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 /// A connection idle for longer is pinged before it is used again.
 const IDLE_UNTESTED: Duration = Duration::from_secs(1);
+
+/// Rows of one statement.
+const ROWS_MAX: usize = 128;
+
+/// Parts of a list whose sizes are few (128, 64, … 4, and what is left), so that each connection soon knows every statement:
+/// preparing one about thousands of values costs more than sending it in three parts.
+fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = match rest.len() {
+            0 => return None,
+            few @ 1..4 => few,
+            many => ROWS_MAX.min(1 << many.ilog2()),
+        };
+        let (part, after) = rest.split_at(size);
+        rest = after;
+        Some(part)
+    })
+}
+
+/// The same list, longer by repeats of its last one until its size is common; for conditions, where repeats change nothing.
+fn padded<T: Clone>(mut list: Vec<T>) -> Vec<T> {
+    if let Some(last) = list.last().cloned() {
+        let size = list.len().next_power_of_two();
+        list.resize(size, last);
+    }
+    list
+}
 
 /// The pool, the names of people (cached by id), and how to open a connection apart from the pool.
 #[derive(Clone)]
@@ -39,7 +77,9 @@ pub struct Store {
     pool: MySqlPool,
     options: Arc<MySqlConnectOptions>,
     setup: connect::SessionSetup,
+    transactions: tx::Home,
     names: names::Names,
+    places: places::Places,
 }
 
 impl Store {
@@ -65,7 +105,15 @@ impl Store {
             .connect_with(options.clone())
             .await
             .map_err(StoreError::from)?;
-        Ok(Self { pool, options: Arc::new(options), setup, names: names::Names::default() })
+        let options = Arc::new(options);
+        Ok(Self {
+            pool,
+            transactions: tx::Home::new(options.clone(), setup, connections_max),
+            options,
+            setup,
+            names: names::Names::default(),
+            places: places::Places::default(),
+        })
     }
 
     /// Brings the schema up to date; safe when several nodes start at once.
@@ -75,12 +123,12 @@ impl Store {
     }
 
     /// Starts a transaction. Only `flow` calls this.
-    pub async fn begin(&self) -> Result<Transaction<'static, MySql>, StoreError> {
-        Ok(self.pool.begin().await?)
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.transactions.begin().await
     }
 
     /// Starts a read-only transaction that sees one consistent picture. Only `flow` calls this.
-    pub async fn begin_snapshot(connection: &mut MySqlConnection) -> Result<Transaction<'_, MySql>, StoreError> {
+    pub async fn begin_snapshot(connection: &mut MySqlConnection) -> Result<sqlx::Transaction<'_, sqlx::MySql>, StoreError> {
         Ok(connection.begin_with("start transaction with consistent snapshot, read only").await?)
     }
 
@@ -91,6 +139,23 @@ impl Store {
     }
 
     pub async fn close(&self) {
+        self.transactions.close();
         self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{padded, parts};
+
+    #[test]
+    fn parts_are_the_whole_list_in_few_sizes() {
+        for length in 0..1_000_usize {
+            let rows: Vec<usize> = (0..length).collect();
+            let sizes: Vec<usize> = parts(&rows).map(<[usize]>::len).collect();
+            assert_eq!(parts(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+            assert!(sizes.iter().all(|size| *size < 4 || (size.is_power_of_two() && *size <= 128)), "{sizes:?}");
+            assert_eq!(padded(rows).len(), if length == 0 { 0 } else { length.next_power_of_two() });
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Operations: one row for each idempotency id, with the answer that was given.
 
-use sqlx::MySqlConnection;
+use std::collections::HashMap;
+
+use sqlx::{MySql, MySqlConnection, QueryBuilder};
 use time::OffsetDateTime;
 
-use super::StoreError;
+use super::{Store, StoreError, padded, parts};
 
 /// What claiming an operation id told.
 pub enum Claim {
@@ -62,5 +64,72 @@ pub async fn conclude(connection: &mut MySqlConnection, id: &str, refused: bool,
         .bind(id)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// An operation that was carried out, as it is inserted: with its result, when everything else is done.
+pub struct Finished<'a> {
+    pub id: &'a str,
+    pub kind: &'static str,
+    pub body_hash: [u8; 32],
+    pub is_refused: bool,
+    pub result: &'a str,
+    pub at: OffsetDateTime,
+}
+
+/// What is known under an id.
+pub struct Known {
+    pub body_hash: Vec<u8>,
+    pub result: String,
+}
+
+impl Store {
+    /// An operation's kind and answer; nothing for one that is not there or has none yet.
+    pub async fn operation_result(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> =
+            sqlx::query_scalar("select result from operations where id = ?").bind(id).fetch_optional(&self.pool).await?;
+        Ok(found.flatten())
+    }
+
+    /// Whether one of the user's accounts has an entry of this operation.
+    pub async fn operation_touches(&self, id: &str, user_id: u64) -> Result<bool, StoreError> {
+        let accounts: Vec<u64> =
+            sqlx::query_scalar("select account_id from entries where operation_id = ?").bind(id).fetch_all(&self.pool).await?;
+        let own: Vec<u64> = sqlx::query_scalar("select id from accounts where user_id = ?").bind(user_id).fetch_all(&self.pool).await?;
+        Ok(accounts.iter().any(|account| own.contains(account)))
+    }
+}
+
+/// Those of the ids that are committed.
+pub async fn known(connection: &mut MySqlConnection, ids: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
+    let ids = padded(ids.to_vec());
+    let mut rows: Vec<(String, Vec<u8>, Option<String>)> = Vec::new();
+    for some in parts(&ids) {
+        let mut query = QueryBuilder::<MySql>::new("select id, body_hash, result from operations where id in (");
+        let mut list = query.separated(", ");
+        for id in some {
+            list.push_bind(*id);
+        }
+        query.push(")");
+        rows.extend(query.build_query_as::<(String, Vec<u8>, Option<String>)>().fetch_all(&mut *connection).await?);
+    }
+    rows.into_iter()
+        .map(|(id, body_hash, result)| match result {
+            Some(result) => Ok((id, Known { body_hash, result })),
+            None => Err(StoreError::Corrupt(format!("operation {id} was committed without a result"))),
+        })
+        .collect()
+}
+
+/// Writes operations with their results. An id that somebody else has written meanwhile is a duplicate.
+pub async fn insert_all(connection: &mut MySqlConnection, finished: &[Finished<'_>]) -> Result<(), StoreError> {
+    for some in parts(finished) {
+        let mut query = QueryBuilder::<MySql>::new("insert into operations (id, kind, body_hash, outcome, result, created_at) ");
+        query.push_values(some, |mut row, one| {
+            row.push_bind(one.id).push_bind(one.kind).push_bind(one.body_hash.as_slice());
+            row.push_bind(if one.is_refused { "refused" } else { "done" }).push_bind(one.result).push_bind(one.at);
+        });
+        query.build().execute(&mut *connection).await?;
+    }
     Ok(())
 }

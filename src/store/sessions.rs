@@ -55,7 +55,7 @@ impl Store {
     pub async fn session_by_token(&self, hash: &TokenHash, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
         let row: Option<LivingRow> = sqlx::query_as(
             "select s.id, s.user_id, s.role, s.expires_at, u.email, u.name from sessions s join users u on u.id = s.user_id \
-             where s.token_hash = ? and s.ended_at is null and s.expires_at > ?",
+             where s.token_hash = ? and s.ended_at is null and s.expires_at > ? and u.closed_at is null",
         )
         .bind(hash.as_slice())
         .bind(now)

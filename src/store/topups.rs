@@ -53,13 +53,45 @@ pub async fn insert(
     Ok(inserted.last_insert_id())
 }
 
-/// Decides a top-up that is still undecided; false when it was decided before.
-pub async fn resolve(connection: &mut MySqlConnection, id: u64, status: &str, at: OffsetDateTime) -> Result<bool, StoreError> {
-    let resolved = sqlx::query("update topups set status = ?, resolved_at = ? where id = ? and status = 'created'")
-        .bind(status)
+/// The states out of which a top-up may be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// All: money that has arrived is the payer's, whatever was thought of the payment before.
+    Any,
+    /// Those in which nobody has declined.
+    NotRejected,
+}
+
+/// Marks the top-up as received; false when it was before, or is in none of these states. The caller credits it in the
+/// same transaction.
+pub async fn receive(connection: &mut MySqlConnection, id: u64, from: From, at: OffsetDateTime) -> Result<bool, StoreError> {
+    let statement = match from {
+        From::Any => "update topups set status = 'received', resolved_at = ? where id = ? and status <> 'received'",
+        From::NotRejected => "update topups set status = 'received', resolved_at = ? where id = ? and status in ('created', 'outdated')",
+    };
+    let received = sqlx::query(statement).bind(at).bind(id).execute(connection).await?;
+    Ok(received.rows_affected() == 1)
+}
+
+/// Marks an undecided top-up as rejected; false when it was decided before.
+pub async fn reject(connection: &mut MySqlConnection, id: u64, at: OffsetDateTime) -> Result<bool, StoreError> {
+    let rejected = sqlx::query("update topups set status = 'rejected', resolved_at = ? where id = ? and status = 'created'")
         .bind(at)
         .bind(id)
         .execute(connection)
         .await?;
-    Ok(resolved.rows_affected() == 1)
+    Ok(rejected.rows_affected() == 1)
+}
+
+/// Marks undecided top-ups from before `before` as outdated, the oldest first, at most `limit`; tells how many it were.
+pub async fn outdate(connection: &mut MySqlConnection, before: OffsetDateTime, limit: u32, at: OffsetDateTime) -> Result<u64, StoreError> {
+    let outdated = sqlx::query(
+        "update topups set status = 'outdated', resolved_at = ? where status = 'created' and created_at < ? order by created_at limit ?",
+    )
+    .bind(at)
+    .bind(before)
+    .bind(limit)
+    .execute(connection)
+    .await?;
+    Ok(outdated.rows_affected())
 }

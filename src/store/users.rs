@@ -24,10 +24,17 @@ pub struct NewUser<'a> {
 
 impl Store {
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, StoreError> {
-        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin from users where email = ?")
+        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin from users where email = ? and closed_at is null")
             .bind(email)
             .fetch_optional(&self.pool)
             .await?)
+    }
+
+    /// Whether this user was closed.
+    pub(super) async fn is_user_closed(&self, user_id: u64) -> Result<bool, StoreError> {
+        let closed: Option<bool> =
+            sqlx::query_scalar("select closed_at is not null from users where id = ?").bind(user_id).fetch_optional(&self.pool).await?;
+        Ok(closed.unwrap_or(false))
     }
 
     /// Whether this user's earnings flow on into the wallet.
@@ -41,6 +48,39 @@ impl Store {
         sqlx::query("update users set sweeps_earnings = ? where id = ?").bind(sweeps).bind(user_id).execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// Closes the user and their accounts; false when there is no such user.
+pub async fn close(connection: &mut MySqlConnection, user_id: u64, at: OffsetDateTime) -> Result<bool, StoreError> {
+    // Rows are counted as they match, so closing twice finds the user, too, and keeps the first time.
+    let closed = sqlx::query("update users set closed_at = coalesce(closed_at, ?) where id = ?")
+        .bind(at)
+        .bind(user_id)
+        .execute(&mut *connection)
+        .await?;
+    if closed.rows_affected() != 1 {
+        return Ok(false);
+    }
+    let ids: Vec<u64> =
+        sqlx::query_scalar("select id from accounts where user_id = ? order by id").bind(user_id).fetch_all(&mut *connection).await?;
+    for id in ids {
+        sqlx::query("update accounts set is_closed = true where id = ?").bind(id).execute(&mut *connection).await?;
+    }
+    Ok(true)
+}
+
+/// Ends every living session of the user; which they were.
+pub async fn end_all_sessions(connection: &mut MySqlConnection, user_id: u64, at: OffsetDateTime) -> Result<Vec<u64>, StoreError> {
+    let living: Vec<u64> = sqlx::query_scalar("select id from sessions where user_id = ? and ended_at is null for update")
+        .bind(user_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    sqlx::query("update sessions set ended_at = ? where user_id = ? and ended_at is null")
+        .bind(at)
+        .bind(user_id)
+        .execute(connection)
+        .await?;
+    Ok(living)
 }
 
 /// `None` when the e-mail address belongs to somebody already.
