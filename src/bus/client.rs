@@ -23,6 +23,8 @@ pub(super) const EVENTS_MAX: usize = 1024;
 /// A ping must be answered within this.
 const POSITION_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a read of a queue waits for something to read.
+pub(super) const BLOCK_FOR: Duration = Duration::from_secs(1);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// An unanswered connection is closed after this, so that a half-open one cannot stay for minutes.
 const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(1500);
@@ -48,6 +50,11 @@ impl Link {
         Self::connect(url, RespVersion::RESP2, COMMAND_TIMEOUT, 32).await
     }
 
+    /// For one consumer of a queue, whose reads block for [`BLOCK_FOR`]: nothing else may wait behind them.
+    pub(super) async fn for_blocking(url: &str) -> Result<Self, BusError> {
+        Self::connect(url, RespVersion::RESP2, BLOCK_FOR + COMMAND_TIMEOUT, 32).await
+    }
+
     /// For subscribing. RESP3 lets the same connection carry messages and answers, in the server's order.
     pub(super) async fn for_feed(url: &str) -> Result<Self, BusError> {
         Self::connect(url, RespVersion::RESP3, POSITION_TIMEOUT, MESSAGES_MAX).await
@@ -65,7 +72,8 @@ impl Link {
                 connection.max_command_attempts = 1;
                 connection.max_command_buffer_len = COMMANDS_QUEUED_MAX;
                 connection.tcp = TcpConfig { nodelay: Some(true), ..TcpConfig::default() };
-                connection.unresponsive = UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE_AFTER), interval: UNRESPONSIVE_AFTER / 4 };
+                let max_timeout = Some(timeout.max(COMMAND_TIMEOUT) + UNRESPONSIVE_AFTER - COMMAND_TIMEOUT);
+                connection.unresponsive = UnresponsiveConfig { max_timeout, interval: UNRESPONSIVE_AFTER / 4 };
             })
             .with_performance_config(|performance| {
                 performance.default_command_timeout = timeout;
@@ -80,6 +88,12 @@ impl Link {
     /// The client for everything but scripts: commands fail at once without a connection.
     pub(super) fn commands(&self) -> WithOptions<Client> {
         let options = Options { timeout: Some(COMMAND_TIMEOUT), fail_fast: true, ..Options::default() };
+        self.client.with_options(&options)
+    }
+
+    /// The client for reads that block.
+    pub(super) fn reader(&self) -> WithOptions<Client> {
+        let options = Options { timeout: Some(BLOCK_FOR + COMMAND_TIMEOUT), fail_fast: true, ..Options::default() };
         self.client.with_options(&options)
     }
 

@@ -47,6 +47,7 @@
 //! `flow` and `jobs` publish, `live` reads. Nothing here knows what a row means, begins a transaction, or waits
 //! for Redis on somebody's request longer than the command timeout.
 
+mod billing;
 mod client;
 mod error;
 mod feed;
@@ -63,6 +64,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
+pub use billing::{Backlog, Claimed, Consumer, Message, Queue};
 pub use error::BusError;
 pub use feed::{Feed, FeedEvent};
 

@@ -1,0 +1,371 @@
+//! The billing queue: a stream of requests read by a consumer group, a stream of answers, and one of messages that were set
+//! aside. Delivery is at least once, in both directions: a message is acknowledged after its answer was appended, which is
+//! after its operation was committed. What comes twice is told apart by the operation's id, in MySQL.
+//!
+//! With the name `billing`:
+//!
+//! | key | what |
+//! |---|---|
+//! | `billing:requests` | one field `op`, the command as JSON; group `billing` |
+//! | `billing:responses` | one field `op`, the answer as JSON |
+//! | `billing:poison` | what could not be carried out: `op`, `reason`, `id` it had; the newest [`POISON_MAX`] |
+//!
+//! Each key is used alone in its commands, so that in a cluster they may live in different slots.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::error::Error;
+use fred::interfaces::StreamsInterface;
+use fred::types::Value;
+use fred::types::scripts::Script;
+
+use super::BusError;
+use super::client::{BLOCK_FOR, Link};
+
+const GROUP: &str = "billing";
+const FIELD: &str = "op";
+/// Messages set aside that are kept; enough for a person to see what goes wrong.
+const POISON_MAX: u64 = 10_000;
+/// Answers that are kept at least; with groups that read them, what they have not finished is kept as well.
+const RESPONSES_KEPT: u64 = 100_000;
+/// Answers beyond this go even where a group has stopped reading them: MySQL holds them, too.
+const RESPONSES_MAX: u64 = 2_000_000;
+/// The part of a message that is told to people.
+const SHOWN_BYTES: usize = 4_096;
+
+/// A request as it was delivered.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its number in the stream.
+    pub id: String,
+    /// The command; `None` for a message without the field `op` or whose `op` is not text.
+    pub op: Option<String>,
+}
+
+/// Messages taken over from consumers that did not finish them.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub messages: Vec<Message>,
+    /// Where to go on; `0-0` when all were looked at.
+    pub cursor: String,
+}
+
+/// How much is waiting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backlog {
+    /// Delivered and not acknowledged.
+    pub pending: u64,
+    /// Not delivered yet, where the server knows.
+    pub undelivered: Option<u64>,
+    /// Age of the oldest of both.
+    pub oldest: Duration,
+}
+
+/// The queue, for everything but waiting. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    link: Link,
+    url: String,
+    requests: String,
+    responses: String,
+    poison: String,
+    answers: Script,
+}
+
+/// One reader of the queue, with a connection of its own.
+pub struct Consumer {
+    link: Link,
+    queue: Queue,
+    name: String,
+}
+
+impl Queue {
+    /// Connects; the group is made when it is first missed.
+    pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(BusError::Config(format!("{name:?} cannot be the name of billing streams")));
+        }
+        let shared = Shared {
+            link: Link::for_commands(url).await?,
+            url: url.to_owned(),
+            requests: format!("{name}:requests"),
+            responses: format!("{name}:responses"),
+            poison: format!("{name}:poison"),
+            answers: Script::from_lua(include_str!("answers.lua")),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A new reader; `name` tells it from others of the group.
+    pub async fn consumer(&self, name: String) -> Result<Consumer, BusError> {
+        Ok(Consumer { link: Link::for_blocking(&self.shared.url).await?, queue: self.clone(), name })
+    }
+
+    /// Appends a request.
+    pub async fn request(&self, op: &str) -> Result<(), BusError> {
+        let shared = &*self.shared;
+        let _: Value = shared.link.commands().xadd(&shared.requests, false, None::<()>, "*", (FIELD, op)).await?;
+        Ok(())
+    }
+
+    /// Appends answers. After an error some of them may have been appended; appending them again is harmless.
+    pub async fn answer(&self, answers: Vec<String>) -> Result<(), BusError> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let shared = &*self.shared;
+        let _: Value = shared.answers.evalsha_with_reload(shared.link.scripts()?, vec![shared.responses.as_str()], answers).await?;
+        Ok(())
+    }
+
+    /// Messages that are done with.
+    pub async fn acknowledge(&self, ids: Vec<String>) -> Result<(), BusError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let shared = &*self.shared;
+        let _: Value = shared.link.commands().xack(&shared.requests, GROUP, ids).await?;
+        Ok(())
+    }
+
+    /// Keeps a message that cannot be carried out, for a person to look at.
+    pub async fn set_aside(&self, message: &Message, reason: &str) -> Result<(), BusError> {
+        let shared = &*self.shared;
+        let op = message.op.as_deref().unwrap_or_default();
+        let shown = op.char_indices().take_while(|(at, _)| *at < SHOWN_BYTES).map(|(_, c)| c).collect::<String>();
+        let fields = vec![(FIELD, shown), ("reason", reason.to_owned()), ("id", message.id.clone())];
+        let cap = ("MAXLEN", "~", i64::try_from(POISON_MAX).unwrap_or(i64::MAX));
+        let _: Value = shared.link.commands().xadd(&shared.poison, false, cap, "*", fields).await?;
+        metrics::counter!("orderboard_billing_poison_total").increment(1);
+        Ok(())
+    }
+
+    /// Makes the group, reading from the stream's beginning, unless it exists.
+    async fn make_group(&self) -> Result<(), BusError> {
+        let shared = &*self.shared;
+        let made: Result<Value, Error> = shared.link.commands().xgroup_create(&shared.requests, GROUP, "0", true).await;
+        match made {
+            Err(error) if !error.details().starts_with("BUSYGROUP") => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes over up to `count` messages that nobody has finished within `idle`, looking on from `cursor`.
+    pub async fn claim(&self, consumer: &str, idle: Duration, cursor: &str, count: u16) -> Result<Claimed, BusError> {
+        let shared = &*self.shared;
+        let idle_ms = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+        let commands = shared.link.commands();
+        let answer: Result<Value, Error> =
+            commands.xautoclaim(&shared.requests, GROUP, consumer, idle_ms, cursor, Some(u64::from(count)), false).await;
+        let parts = match answer {
+            Ok(answer) => answer.into_array(),
+            Err(error) if is_no_group(&error) => {
+                self.make_group().await?;
+                return Ok(Claimed { messages: Vec::new(), cursor: START.to_owned() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut parts = parts.into_iter();
+        let cursor = parts.next().and_then(|cursor| cursor.into_string()).unwrap_or_else(|| START.to_owned());
+        let messages = parts.next().map(messages).unwrap_or_default();
+        Ok(Claimed { messages, cursor })
+    }
+
+    /// Cuts off what every group is done with, and never what one of them has pending or yet to get.
+    pub async fn trim(&self) -> Result<(), BusError> {
+        let shared = &*self.shared;
+        self.trim_stream(&shared.requests, 0).await?;
+        self.trim_stream(&shared.responses, RESPONSES_KEPT).await
+    }
+
+    async fn trim_stream(&self, key: &str, keep: u64) -> Result<(), BusError> {
+        let commands = self.shared.link.commands();
+        let length: u64 = commands.xlen(key).await?;
+        if length <= keep {
+            return Ok(());
+        }
+        let groups = self.groups(key).await?;
+        let mut needed: Option<Place> = None;
+        for group in &groups {
+            let pending: Value = commands.xpending(key, group.name.as_str(), ()).await?;
+            let oldest = pending.into_array().into_iter().nth(1).and_then(|id| id.into_string()).and_then(|id| Place::parse(&id));
+            let place = oldest.unwrap_or_else(|| group.delivered.next());
+            needed = Some(needed.map_or(place, |needed| needed.min(place)));
+        }
+        match needed {
+            Some(place) => {
+                let _: Value = commands.xtrim(key, ("MINID", "=", place.text())).await?;
+            }
+            None if keep > 0 => self.cut(key, keep).await?,
+            None => {}
+        }
+        if keep > 0 && length > RESPONSES_MAX {
+            metrics::counter!("orderboard_billing_responses_dropped_total").increment(length - RESPONSES_MAX);
+            self.cut(key, RESPONSES_MAX).await?;
+        }
+        Ok(())
+    }
+
+    async fn cut(&self, key: &str, length: u64) -> Result<(), BusError> {
+        let cap = ("MAXLEN", "~", i64::try_from(length).unwrap_or(i64::MAX));
+        let _: Value = self.shared.link.commands().xtrim(key, cap).await?;
+        Ok(())
+    }
+
+    async fn groups(&self, key: &str) -> Result<Vec<Group>, BusError> {
+        let told: Value = self.shared.link.commands().xinfo_groups(key).await?;
+        Ok(told.into_array().into_iter().filter_map(Group::read).collect())
+    }
+
+    /// How much is waiting, and for how long; `now_ms` by the clock that Redis numbers messages with.
+    pub async fn backlog(&self, now_ms: u64) -> Result<Backlog, BusError> {
+        let shared = &*self.shared;
+        let commands = shared.link.commands();
+        let groups = match self.groups(&shared.requests).await {
+            Ok(groups) => groups,
+            Err(BusError::Command(error)) if error.details().contains("no such key") => return Ok(Backlog::default()),
+            Err(error) => return Err(error),
+        };
+        let Some(group) = groups.into_iter().find(|group| group.name == GROUP) else { return Ok(Backlog::default()) };
+        let summary: Value = commands.xpending(&shared.requests, GROUP, ()).await?;
+        let mut summary = summary.into_array().into_iter();
+        let pending = summary.next().and_then(|count| count.as_u64()).unwrap_or(0);
+        let pending_since = summary.next().and_then(|id| id.into_string()).and_then(|id| Place::parse(&id));
+        let next: Value = commands.xrange(&shared.requests, group.delivered.next().text(), "+", Some(1)).await?;
+        let waiting_since = messages(next).first().and_then(|message| Place::parse(&message.id));
+        let since = [pending_since, waiting_since].into_iter().flatten().min();
+        let oldest = since.map_or(0, |place| now_ms.saturating_sub(place.ms));
+        Ok(Backlog { pending, undelivered: group.lag, oldest: Duration::from_millis(oldest) })
+    }
+
+    /// Connects again where the connection's task has given up.
+    pub async fn revive(&self) -> Result<(), BusError> {
+        self.shared.link.revive().await
+    }
+}
+
+/// Before the first message of a stream.
+pub(super) const START: &str = "0-0";
+
+impl Consumer {
+    /// Waits up to a second for messages that nobody has got yet; at most `count` of them.
+    pub async fn next(&self, count: u16) -> Result<Vec<Message>, BusError> {
+        let block_ms = u64::try_from(BLOCK_FOR.as_millis()).unwrap_or(1_000);
+        let requests = &self.queue.shared.requests;
+        let read: Result<Value, Error> = self
+            .link
+            .reader()
+            .xreadgroup(GROUP, self.name.as_str(), Some(u64::from(count)), Some(block_ms), false, requests.as_str(), ">")
+            .await;
+        match read {
+            Ok(streams) => {
+                let stream = streams.into_array().into_iter().next().map(Value::into_array).unwrap_or_default();
+                Ok(stream.into_iter().nth(1).map(messages).unwrap_or_default())
+            }
+            Err(error) if is_no_group(&error) => {
+                self.queue.make_group().await?;
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Connects again where the connection's task has given up.
+    pub async fn revive(&self) -> Result<(), BusError> {
+        self.link.revive().await
+    }
+}
+
+/// A group, as the server tells of it.
+struct Group {
+    name: String,
+    delivered: Place,
+    lag: Option<u64>,
+}
+
+impl Group {
+    fn read(told: Value) -> Option<Self> {
+        let (mut name, mut delivered, mut lag) = (None, None, None);
+        let mut members = told.into_array().into_iter();
+        while let (Some(key), Some(value)) = (members.next(), members.next()) {
+            match key.as_string().as_deref() {
+                Some("name") => name = value.into_string(),
+                Some("last-delivered-id") => delivered = value.into_string().and_then(|id| Place::parse(&id)),
+                Some("lag") => lag = value.as_u64(),
+                _ => {}
+            }
+        }
+        Some(Self { name: name?, delivered: delivered?, lag })
+    }
+}
+
+/// A message's number, in its two parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    ms: u64,
+    number: u64,
+}
+
+impl Place {
+    fn parse(id: &str) -> Option<Self> {
+        let (ms, number) = id.split_once('-')?;
+        Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    fn next(self) -> Self {
+        match self.number.checked_add(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { ms: self.ms + 1, number: 0 },
+        }
+    }
+
+    fn text(self) -> String {
+        format!("{}-{}", self.ms, self.number)
+    }
+}
+
+fn is_no_group(error: &Error) -> bool {
+    error.details().contains("NOGROUP")
+}
+
+/// `[[id, [field, value, …]], …]`. Whatever a message looks like, it has a number and can be answered and acknowledged.
+fn messages(entries: Value) -> Vec<Message> {
+    entries.into_array().into_iter().filter_map(message).collect()
+}
+
+fn message(entry: Value) -> Option<Message> {
+    let mut parts = entry.into_array().into_iter();
+    let id = parts.next()?.into_string()?;
+    let fields = parts.next().map(Value::into_array).unwrap_or_default();
+    let mut fields = fields.into_iter();
+    let mut op = None;
+    while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+        if field.as_bytes() == Some(FIELD.as_bytes()) {
+            op = value.as_bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        }
+    }
+    Some(Message { id, op })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_ordered_by_both_parts() {
+        let place = |id| Place::parse(id).expect("an id");
+        assert!(place("9-9") < place("10-0") && place("10-2") < place("10-10"));
+        assert_eq!(place("5-7").next().text(), "5-8");
+        assert_eq!(Place { ms: 5, number: u64::MAX }.next().text(), "6-0");
+        assert!(Place::parse("5").is_none() && Place::parse("a-b").is_none());
+    }
+}
