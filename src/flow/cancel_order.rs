@@ -3,12 +3,14 @@
 use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
+use crate::domain::billing::HoldEnd;
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
+use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::accounts::{Cause, HoldEnd, end_hold};
+use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::{MySqlConnection, orders};
 
@@ -44,10 +46,10 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {
         return Err(FlowError::Internal(format!("order {} was cancellable after its hold was released", order.id)));
     }
-    if !end_hold(connection, order.id, HoldEnd::Released, at).await? {
+    if !end_of_order(connection, order.id, HoldEnd::Released, at).await? {
         return Err(FlowError::Internal(format!("order {} has no active hold to release", order.id)));
     }
-    let cause = Cause { operation_id: &operation_id, order_id: Some(order.id), topup_id: None, at };
+    let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::release(wallet, order.price), &order.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
     Ok(true)

@@ -3,20 +3,22 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::move_money::{body_hash, operation_id};
+use super::move_money::{Short, body_hash, judge, operation_id};
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
+use crate::domain::billing::NewHold;
 use crate::domain::commission::{Policy, Split};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
 use crate::domain::order::{Acceptance, Assignment, FullOrder, Order, Status, unix_ms};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::sheet::Cause;
 use crate::domain::user::{Actor, Role};
-use crate::store::accounts::{self, Cause};
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, NewOrder};
 use crate::store::{MySqlConnection, StoreError};
+use crate::store::{books, holds};
 
 /// The side of the price that the customer typed.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -48,13 +50,13 @@ pub struct OrderDraft {
 
 /// A refusal as it is kept with its operation, to be told again in the same words.
 #[derive(Serialize, serde::Deserialize)]
-struct Short {
+struct Uncovered {
     available: i64,
     needed: i64,
     currency: String,
 }
 
-impl Short {
+impl Uncovered {
     fn refusal(self) -> Refusal {
         Refusal::InsufficientFunds { available: self.available, needed: self.needed, currency: self.currency }
     }
@@ -67,7 +69,8 @@ struct Creation<'a> {
     draft: &'a OrderDraft,
     split: Split,
     policy: Policy,
-    wallet: u64,
+    /// Nothing where the customer has no wallet in this currency yet.
+    wallet: Option<u64>,
 }
 
 enum Created {
@@ -95,12 +98,12 @@ impl Flow {
             draft,
             split: draft.ask.split(policy)?,
             policy,
-            wallet: self.store.account_id(actor.user.id, AccountKind::Wallet, draft.currency.code()).await?,
+            wallet: self.store.find_account(actor.user.id, AccountKind::Wallet, draft.currency.code()).await?,
         };
         match transaction!(self.store, |connection| create(connection, &creation).await)? {
             Created::Order { id, body } => {
                 self.outbox.announce(Subject::order(id));
-                self.outbox.announce(Subject::account(creation.wallet));
+                creation.wallet.into_iter().for_each(|wallet| self.outbox.announce(Subject::account(wallet)));
                 Ok(body)
             }
             Created::Repeated(body) => Ok(body),
@@ -116,28 +119,31 @@ async fn create(connection: &mut MySqlConnection, creation: &Creation<'_>) -> Re
         Claim::Mismatch => return Ok(Created::Refused(Refusal::Mismatch)),
         Claim::Repeat { refused: false, result } => return Ok(Created::Repeated(result)),
         Claim::Repeat { refused: true, result } => {
-            return Ok(Created::Refused(serde_json::from_str::<Short>(&result)?.refusal()));
+            return Ok(Created::Refused(serde_json::from_str::<Uncovered>(&result)?.refusal()));
         }
     }
+    let price = creation.split.price;
+    let refuse = |available: i64| Uncovered { available, needed: price, currency: creation.draft.currency.code().to_owned() };
+    let Some(wallet) = creation.wallet else { return refused(connection, creation, refuse(0)).await };
     // The money first: without it there is nothing to undo, and the refusal is committed as the operation's result.
-    let transfer = Transfer::hold(creation.wallet, creation.split.price);
-    let [posting] = transfer.postings() else { return Err(FlowError::Internal("a hold is one posting".into())) };
-    let Some(after) = accounts::move_balance(connection, posting).await? else {
-        let short = Short {
-            available: accounts::balances(connection, creation.wallet).await?.available,
-            needed: creation.split.price,
-            currency: creation.draft.currency.code().to_owned(),
-        };
-        operations::conclude(connection, &creation.id, true, &serde_json::to_string(&short)?).await?;
-        return Ok(Created::Refused(short.refusal()));
+    let transfer = Transfer::hold(wallet, price);
+    let mut sheet = match judge(connection, &transfer, creation.draft.currency.code(), Cause::new(&creation.id, at)).await? {
+        Ok(sheet) => sheet,
+        Err(Short { available }) => return refused(connection, creation, refuse(available)).await,
     };
     let order = insert(connection, creation, at).await?;
-    accounts::insert_hold(connection, creation.wallet, order.order.id, creation.split.price, at).await?;
-    let cause = Cause { operation_id: &creation.id, order_id: Some(order.order.id), topup_id: None, at };
-    accounts::insert_entry(connection, posting, &after, &cause).await?;
+    let hold = NewHold { account_id: wallet, operation_id: creation.id.clone(), amount: price, expires_at: None, at };
+    let hold_id = holds::insert(connection, &hold, Some(order.order.id)).await?;
+    sheet.name_order(order.order.id, hold_id);
+    books::write(connection, &mut sheet).await?;
     let body = serde_json::to_string(&order)?;
     operations::conclude(connection, &creation.id, false, &body).await?;
     Ok(Created::Order { id: order.order.id, body })
+}
+
+async fn refused(connection: &mut MySqlConnection, creation: &Creation<'_>, short: Uncovered) -> Result<Created, FlowError> {
+    operations::conclude(connection, &creation.id, true, &serde_json::to_string(&short)?).await?;
+    Ok(Created::Refused(short.refusal()))
 }
 
 /// Writes the order and tells it as it will be read.

@@ -7,8 +7,8 @@ use super::{Flow, FlowError, hash_token, now, random_token};
 use crate::domain::ledger::{AccountKind, EntryKind, Transfer};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
+use crate::domain::sheet::Cause;
 use crate::domain::user::Role;
-use crate::store::accounts::Cause;
 use crate::store::operations::{self, Claim};
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::{self, NewUser};
@@ -76,7 +76,7 @@ async fn credit(connection: &mut MySqlConnection, operation_id: &str, wallet: u6
     if !matches!(operations::claim(connection, operation_id, "credit", &[0; 32], at).await?, Claim::New) {
         return Ok(());
     }
-    let cause = Cause { operation_id, order_id: None, topup_id: None, at };
+    let cause = Cause::new(operation_id, at);
     apply(connection, &Transfer::credit(wallet, EntryKind::Credit, amount.minor()), Currency::RUB.code(), &cause).await?;
     operations::conclude(connection, operation_id, false, "{}").await?;
     Ok(())

@@ -1,22 +1,29 @@
 //! Use cases: one file, one story, told top to bottom. The only place where transactions begin. Callers are `http`,
 //! `jobs` and the command line; nothing here knows of requests, statuses or sockets.
 //!
-//! Lock order inside a transaction: operation → order → accounts by ascending id. A refusal that an idempotency id may
+//! Lock order inside a transaction: operation → order or payout → accounts by ascending id. A refusal that an idempotency id may
 //! ask for again is committed as that operation's result; it is never expressed by a rollback.
 //!
 //! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
 
 mod accept_order;
 mod audit;
+mod audit_desk;
+mod billing;
 mod cancel_order;
+mod close_user;
 mod commission_policy;
 mod create_order;
 mod grant;
 mod move_money;
 mod move_order;
 mod outbox;
+mod payouts;
+mod repair;
+mod services;
 mod settle_order;
 mod sign_in;
+mod sweep_earnings;
 mod top_up;
 mod transaction;
 
@@ -26,6 +33,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
+use crate::bus::Queue;
 use crate::domain::commission::Policy;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::store::take_lane::{LaneError, TakeLane};
@@ -33,11 +41,16 @@ use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
 pub use self::audit::Finding;
+pub use self::audit_desk::{Audited, Progress};
+pub use self::billing::{Answered, Scope};
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::grant::Granted;
 pub use self::outbox::{Outbox, Unsent};
+pub use self::payouts::OwnPayout;
+pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
-pub use self::top_up::{Payment, Topup};
+pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
+pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
 
 /// Times and sizes that operators may set.
 #[derive(Clone, Debug)]
@@ -47,6 +60,7 @@ pub struct FlowConfig {
     /// Submitted work counts as confirmed after this time.
     pub auto_confirm_after: Duration,
     pub session_lifetime: Duration,
+    pub topups: TopupConfig,
 }
 
 /// A category of orders, as lists show it.
@@ -64,15 +78,18 @@ pub struct Flow {
     lane: TakeLane,
     takes: accept_order::Takes,
     outbox: Outbox,
+    /// Nothing on the command line, which has no Redis.
+    queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
     categories: Arc<Vec<Category>>,
     hashing: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
+    audits: audit_desk::AuditDesk,
 }
 
 impl Flow {
     /// Prepares the use cases over a migrated database; what changes is announced to `outbox`.
-    pub async fn start(store: Store, outbox: Outbox, config: FlowConfig) -> Result<Self, FlowError> {
+    pub async fn start(store: Store, outbox: Outbox, queue: Option<Queue>, config: FlowConfig) -> Result<Self, FlowError> {
         let categories = store.categories().await?.into_iter();
         let categories = categories.map(|(slug, name_ru, name_en)| Category { slug, name_ru, name_en }).collect();
         let flow = Self {
@@ -82,8 +99,10 @@ impl Flow {
             categories: Arc::new(categories),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             config: Arc::new(config),
+            audits: audit_desk::AuditDesk::default(),
             store,
             outbox,
+            queue,
         };
         flow.refresh_policy().await?;
         Ok(flow)

@@ -4,27 +4,64 @@ use sha2::{Digest, Sha256};
 
 use super::FlowError;
 use crate::domain::ledger::Transfer;
-use crate::store::MySqlConnection;
-use crate::store::accounts::{Cause, insert_entry, insert_system_line, move_balance};
+use crate::domain::sheet::{Cause, Sheet, Unposted};
+use crate::store::{MySqlConnection, books};
 
-/// Applies the postings in ascending account id, then the system lines. The money is known to be there: it comes from
-/// outside, or a hold that exists covers it; a shortage is therefore a broken invariant and not a refusal.
+/// A transfer that is not covered; nothing was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short {
+    pub(super) available: i64,
+}
+
+/// Locks the accounts in ascending id and judges the transfer. The sheet holds the outcome, which the caller writes.
+pub(super) async fn judge<'a>(
+    connection: &mut MySqlConnection,
+    transfer: &Transfer,
+    currency: &str,
+    cause: Cause<'a>,
+) -> Result<Result<Sheet<'a>, Short>, FlowError> {
+    let locked = books::lock(connection, transfer.postings().iter().map(|posting| posting.account_id)).await?;
+    if let Some(odd) = locked.iter().find(|standing| standing.currency != currency) {
+        return Err(FlowError::Internal(format!("operation {} is in {currency}, account {} is not", cause.operation_id, odd.id)));
+    }
+    let mut sheet = Sheet::new(locked);
+    match sheet.post(transfer, cause) {
+        Ok(()) => Ok(Ok(sheet)),
+        Err(Unposted::Short { available, .. }) => Ok(Err(Short { available })),
+        Err(unposted) => Err(FlowError::Internal(format!("operation {} does not fit its accounts: {unposted:?}", cause.operation_id))),
+    }
+}
+
+/// Applies a transfer where the money is there; tells what is free where it is not, and then nothing was written.
+pub(super) async fn attempt(
+    connection: &mut MySqlConnection,
+    transfer: &Transfer,
+    currency: &str,
+    cause: &Cause<'_>,
+) -> Result<Option<Short>, FlowError> {
+    match judge(connection, transfer, currency, *cause).await? {
+        Ok(mut sheet) => {
+            books::write(connection, &mut sheet).await?;
+            Ok(None)
+        }
+        Err(short) => Ok(Some(short)),
+    }
+}
+
+/// The same for money that is known to be there: it comes from outside, or a hold that exists covers it. A shortage is
+/// therefore a broken invariant and not a refusal.
 pub(super) async fn apply(
     connection: &mut MySqlConnection,
     transfer: &Transfer,
     currency: &str,
     cause: &Cause<'_>,
 ) -> Result<(), FlowError> {
-    for posting in transfer.postings() {
-        let Some(after) = move_balance(connection, posting).await? else {
-            return Err(FlowError::Internal(format!("operation {} is not covered on account {}", cause.operation_id, posting.account_id)));
-        };
-        insert_entry(connection, posting, &after, cause).await?;
+    match attempt(connection, transfer, currency, cause).await? {
+        None => Ok(()),
+        Some(Short { available }) => {
+            Err(FlowError::Internal(format!("operation {} is not covered: {available} are free", cause.operation_id)))
+        }
     }
-    for (number, line) in (0_u8..).zip(transfer.lines()) {
-        insert_system_line(connection, number, line, currency, cause).await?;
-    }
-    Ok(())
 }
 
 /// The id under which a request's operation is known: the caller's key within the caller's own namespace, or a new one.

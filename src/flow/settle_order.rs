@@ -4,12 +4,14 @@
 use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
+use crate::domain::billing::HoldEnd;
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
+use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::accounts::{Cause, HoldEnd, end_hold};
+use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::{MySqlConnection, orders};
 
@@ -92,10 +94,10 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
     if !matches!(operations::claim(connection, &operation_id, "capture", &[0; 32], at).await?, Claim::New) {
         return Err(FlowError::Internal(format!("order {} was open after it had been settled", order.id)));
     }
-    if !end_hold(connection, order.id, HoldEnd::Captured, at).await? {
+    if !end_of_order(connection, order.id, HoldEnd::Captured, at).await? {
         return Err(FlowError::Internal(format!("order {} has no active hold to capture", order.id)));
     }
-    let cause = Cause { operation_id: &operation_id, order_id: Some(order.id), topup_id: None, at };
+    let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     let transfer = Transfer::settle(accounts.wallet, accounts.earnings, accounts.sweep_to, order.payout, order.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
