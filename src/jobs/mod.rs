@@ -4,7 +4,10 @@
 //! A job ends between two rounds, never inside one: dropping a query half-way would ruin its connection.
 
 pub mod auto_confirm;
+pub mod billing;
 pub mod demo;
+pub mod expire_holds;
+pub mod outdate_topups;
 pub mod publish;
 pub mod sweep;
 
