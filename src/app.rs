@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::bus::{Bus, BusConfig, BusError};
+use crate::bus::{Bus, BusConfig, BusError, Queue};
+use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Doors, Mode, Server, ServerConfig, router};
+use crate::http::{Api, Doors, Exports, Mode, Sandbox, Server, ServerConfig, router};
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, demo, publish, sweep};
+use crate::jobs::{auto_confirm, billing, demo, expire_holds, outdate_topups, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -32,11 +33,15 @@ pub struct AppConfig {
     pub database_url: String,
     pub redis_url: String,
     pub redis_prefix: String,
+    /// What the billing streams' names begin with.
+    pub billing_streams: String,
     pub origins: Vec<String>,
     pub is_web: bool,
     pub is_worker: bool,
     pub is_demo: bool,
     pub limits: config::Limits,
+    pub payouts: config::PayoutArgs,
+    pub gateway: config::Gateway,
 }
 
 /// Why a node did not start; each reads as one clear line.
@@ -44,6 +49,8 @@ pub struct AppConfig {
 pub enum StartError {
     #[error("cannot listen on {0}: {1}. Is another program using it? Choose another with ORDERBOARD_LISTEN")]
     Listen(SocketAddr, std::io::Error),
+    #[error("{0}")]
+    Gateway(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -76,6 +83,7 @@ pub struct App {
 impl App {
     /// Starts a node. The port is taken first: a second start fails before it touches anything.
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
+        let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
         let listener = match config.is_web {
             true => Some(TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?),
             false => None,
@@ -85,10 +93,15 @@ impl App {
         store.migrate().await?;
         let (bus, feed) = Bus::connect(BusConfig { url: config.redis_url.clone(), prefix: config.redis_prefix.clone() }).await?;
         let (outbox, unsent) = Outbox::new();
-        let flow = Flow::start(store.clone(), outbox, config.limits.flow()).await?;
+        let queue = Queue::connect(&config.redis_url, &config.billing_streams).await?;
+        let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow::FlowConfig { topups, ..config.limits.flow() }).await?;
+        if flow.gateway().is_some_and(|gateway| gateway.stage == flow::Stage::Test) {
+            tracing::warn!("the payment gateway is in its test mode: wallets are topped up with no money behind it");
+        }
+        let node = flow::node_name();
         let carried = Arc::new(Carried::default());
         let live_config = LiveConfig {
-            node: flow::node_name(),
+            node: node.clone(),
             sockets_max: config.limits.sockets_max,
             categories: flow.categories().iter().map(|category| category.slug.clone()).collect(),
             hash_token: flow::hash_token,
@@ -110,6 +123,10 @@ impl App {
         jobs.spawn(sweep::run(store.clone(), bus.clone(), flow.clone(), carried, stopped.clone()));
         if config.is_worker {
             jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
+            jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
+            jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+            let settings = config.limits.billing(node);
+            jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
         }
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
@@ -123,9 +140,12 @@ impl App {
                 Box::new(move || bus.is_up())
             },
             mode: config.mode,
+            payout_rules: PayoutRules { min: config.payouts.payout_min, methods: config.payouts.payout_methods },
+            sandbox: Sandbox::new(&flow, listener.as_ref().and_then(|listener| listener.local_addr().ok())),
             origins: config.origins,
             metrics,
             stopping: AtomicBool::new(false),
+            exports: Exports::default(),
         });
         let server_config = ServerConfig { connections_max: config.limits.sockets_max + PLAIN_CONNECTIONS };
         let server = match listener {

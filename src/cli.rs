@@ -14,6 +14,8 @@ use crate::flow::{Flow, FlowError, Outbox, Registration};
 use crate::http::Mode;
 use crate::store::{Store, StoreError};
 
+mod audit;
+
 /// A real-time order board with its own money.
 #[derive(Parser)]
 #[command(name = "orderboard", version, about, args_conflicts_with_subcommands = true)]
@@ -34,11 +36,13 @@ enum Command {
     Demo(Box<Serving>),
     /// Bring the schema up to date and end
     Migrate,
-    /// Check every invariant of orders and money on a living system; exits with 1 when one does not hold
-    Audit,
+    Audit(audit::Args),
     /// Make users
     #[command(subcommand)]
     User(UserCommand),
+    /// Other systems that command billing operations over HTTP
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Print the configuration in force as one JSON object
     Config(Box<Serving>),
 }
@@ -49,6 +53,25 @@ enum UserCommand {
     Token(TokenArgs),
     /// Register one user; the password is read from standard input
     Create(CreateArgs),
+    /// Close a user: no signing in, sessions end, money stands still
+    Close {
+        #[arg(long)]
+        id: u64,
+    },
+}
+
+#[derive(Subcommand)]
+enum ServiceCommand {
+    /// Make a token and print it as JSON; it is not kept and cannot be shown again
+    Token {
+        #[arg(long)]
+        name: String,
+    },
+    /// End every token of a service
+    End {
+        #[arg(long)]
+        name: String,
+    },
 }
 
 #[derive(Args)]
@@ -99,6 +122,20 @@ pub enum CliError {
     Io(#[from] std::io::Error),
     #[error("{0}; the node has stopped")]
     ChildDied(String),
+    #[error("{broken} of {of} invariants do not hold")]
+    Violated { broken: usize, of: usize },
+    #[error("the audit could not be run: {0}")]
+    NotAudited(Box<CliError>),
+}
+
+impl CliError {
+    /// What the process ends with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CliError::NotAudited(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 impl From<FlowError> for CliError {
@@ -119,9 +156,14 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         Some(Command::Serve(serving)) => serve(&places, *serving).await,
         Some(Command::Demo(serving)) => serve(&places, Serving { demo: true, ..*serving }).await,
         Some(Command::Migrate) => with_store(&places, async |store| Ok(store.migrate().await?)).await,
-        Some(Command::Audit) => with_flow(&places, async |flow| audit(&flow).await).await,
+        Some(Command::Audit(args)) => {
+            let audited = with_flow(&places, async |flow| audit::run(&flow, &args).await).await;
+            audited.map_err(audit::not_audited)
+        }
         Some(Command::User(UserCommand::Token(args))) => with_flow(&places, async |flow| tokens(&flow, &args).await).await,
         Some(Command::User(UserCommand::Create(args))) => with_flow(&places, async |flow| create_user(&flow, &args).await).await,
+        Some(Command::User(UserCommand::Close { id })) => with_flow(&places, async |flow| Ok(flow.close_user(id).await?)).await,
+        Some(Command::Service(command)) => with_flow(&places, async |flow| service(&flow, &command).await).await,
         Some(Command::Config(serving)) => {
             let in_force = InForce::new(&places, *serving);
             println!("{}", serde_json::to_string(&in_force).map_err(std::io::Error::from)?);
@@ -138,6 +180,8 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
         drop(probe);
     }
     let is_embedded = places.database_url.is_none();
+    // Said before anything is started; the node asks again.
+    serving.gateway.topups(serving.mode(is_embedded)).map_err(StartError::Gateway)?;
     let mut embedded = embedded_if_needed(places).await?;
     let urls = |configured: &Option<String>, own: fn(&Embedded) -> String| {
         configured.clone().or_else(|| embedded.as_ref().map(own)).unwrap_or_default()
@@ -150,11 +194,14 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
         database_url: urls(&places.database_url, |own| own.database_url.clone()),
         redis_url: urls(&places.redis_url, |own| own.redis_url.clone()),
         redis_prefix: places.redis_prefix.clone(),
+        billing_streams: places.billing_streams.clone(),
         origins: serving.origins,
         is_web: serving.roles.contains(&NodeRole::Web),
         is_worker: serving.roles.contains(&NodeRole::Worker),
         is_demo: serving.demo,
         limits: serving.limits,
+        payouts: serving.payouts,
+        gateway: serving.gateway,
     };
     let started = App::start(config).await;
     let ended = match started {
@@ -260,8 +307,9 @@ async fn with_flow(places: &Places, work: impl AsyncFnOnce(Flow) -> Result<(), C
             take_connections: 0,
             auto_confirm_after: std::time::Duration::from_secs(259_200),
             session_lifetime: std::time::Duration::from_secs(2_592_000),
+            topups: crate::flow::TopupConfig::default(),
         };
-        work(Flow::start(store, outbox, config).await?).await
+        work(Flow::start(store, outbox, None, config).await?).await
     })
     .await
 }
@@ -285,27 +333,18 @@ async fn tokens(flow: &Flow, args: &TokenArgs) -> Result<(), CliError> {
     Ok(out.flush()?)
 }
 
-async fn audit(flow: &Flow) -> Result<(), CliError> {
-    let findings = flow.audit().await?;
-    let mut broken = 0;
-    for finding in &findings {
-        let verdict = if finding.violations.is_empty() { "ok  " } else { "FAIL" };
-        println!("{verdict} {}", finding.check);
-        for violation in &finding.violations {
-            println!("       {}: {}", violation.subject, violation.detail);
+async fn service(flow: &Flow, command: &ServiceCommand) -> Result<(), CliError> {
+    match command {
+        ServiceCommand::Token { name } => {
+            let token = flow.make_service_token(name).await?;
+            println!("{}", serde_json::json!({"service": name, "token": token}));
         }
-        if finding.has_more {
-            println!("       … and more");
-        }
-        if let Some(advice) = finding.advice {
-            println!("       what to do: {advice}");
-            broken += 1;
+        ServiceCommand::End { name } => {
+            let ended = flow.end_service_tokens(name).await?;
+            println!("{}", serde_json::json!({"service": name, "ended": ended}));
         }
     }
-    match broken {
-        0 => Ok(()),
-        broken => Err(CliError::Refused(format!("{broken} of {} invariants do not hold", findings.len()))),
-    }
+    Ok(())
 }
 
 async fn create_user(flow: &Flow, args: &CreateArgs) -> Result<(), CliError> {

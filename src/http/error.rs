@@ -2,7 +2,7 @@
 //! of the refusal beside the English detail; what is technical is logged here, once, and not shown.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
-use crate::flow::FlowError;
+use crate::flow::{Fault, FlowError};
 use crate::store::StoreError;
 
 /// An error as it is answered.
@@ -119,6 +119,14 @@ impl From<Refusal> for Problem {
             }
             Refusal::EmailTaken => conflict("email_taken", "somebody has registered with this e-mail address; sign in instead".into()),
             Refusal::TopupDecided => conflict("stale", "this payment was decided the other way already".into()),
+            Refusal::PayoutDecided { status } => {
+                let status = status.as_str();
+                conflict("stale", format!("this payout is {status} already; nothing was done")).with(json!({"payout_status": status}))
+            }
+            Refusal::UserClosed => conflict("user_closed", "this user is closed; only what is held may still be paid or released".into()),
+            Refusal::NothingToSweep => {
+                conflict("nothing_to_sweep", "nothing is free among the earnings, so there is nothing to move".into())
+            }
             Refusal::Limit { what, retry_after_s } => Problem {
                 retry_after_s: Some(retry_after_s),
                 ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", format!("too many {what}; try again in {retry_after_s} s"))
@@ -188,6 +196,53 @@ pub(super) fn ok(value: &impl serde::Serialize) -> Answer {
     Ok(typed(StatusCode::OK, "application/json", to_json(value)?))
 }
 
+/// 200 with JSON that was written before.
+pub(super) fn ok_json(json: String) -> Response {
+    typed(StatusCode::OK, "application/json", json)
+}
+
+/// 202: it will be done.
+pub(super) fn accepted_json(value: &Value) -> Response {
+    typed(StatusCode::ACCEPTED, "application/json", value.to_string())
+}
+
+/// A billing operation's stored answer: 200 with the very bytes when it was done, and a problem with its code, its detail
+/// and the whole answer as `answer` when it was refused.
+pub(super) fn billing(text: String) -> Answer {
+    #[derive(serde::Deserialize)]
+    struct Told<'a> {
+        operation_id: Value,
+        #[serde(borrow)]
+        code: Option<std::borrow::Cow<'a, str>>,
+        detail: Option<String>,
+    }
+    let told: Told<'_> = serde_json::from_str(&text).map_err(|_| Problem::internal())?;
+    let Some(code) = told.code else { return Ok(ok_json(text)) };
+    let status = match &*code {
+        "invalid" | "unknown_type" | "self_transfer" => StatusCode::UNPROCESSABLE_ENTITY,
+        "unknown_user" | "unknown_hold" => StatusCode::NOT_FOUND,
+        _ => StatusCode::CONFLICT,
+    };
+    let mut body = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "code": code,
+        "detail": told.detail,
+        "operation_id": told.operation_id,
+    });
+    let answer: Value = serde_json::from_str(&text).map_err(|_| Problem::internal())?;
+    if let Value::Object(members) = &mut body {
+        if let Some(Value::Object(facts)) = answer.get("result") {
+            for (name, fact) in facts {
+                members.entry(name.clone()).or_insert_with(|| fact.clone());
+            }
+        }
+        members.insert("answer".into(), answer);
+    }
+    Ok(typed(status, "application/problem+json", body.to_string()))
+}
+
 /// 201 with a value as JSON.
 pub(super) fn created(value: &impl serde::Serialize) -> Answer {
     Ok(created_json(to_json(value)?))
@@ -208,6 +263,25 @@ pub(super) fn not_modified() -> Response {
 
 pub(super) fn switching_protocols(headers: [(HeaderName, HeaderValue); 4]) -> Response {
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// The browser goes on to this path, by GET.
+pub(super) fn see_other(path: &str) -> Answer {
+    let place = HeaderValue::from_str(path).map_err(|_| Problem::internal())?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response())
+}
+
+/// What the payment gateway is told when it is not believed: plain text, which is what its protocol speaks.
+pub(super) fn not_believed(fault: &Fault) -> Response {
+    let (status, text) = match fault {
+        Fault::NoGateway => (StatusCode::NOT_FOUND, "no gateway is set up here".to_owned()),
+        Fault::Unreadable(what) => (StatusCode::BAD_REQUEST, format!("bad request: {what}")),
+        Fault::BadSign => (StatusCode::FORBIDDEN, "bad sign".to_owned()),
+        Fault::Test => (StatusCode::FORBIDDEN, "bad sign: test payments are not taken here".to_owned()),
+        Fault::Unknown => (StatusCode::NOT_FOUND, "unknown InvId".to_owned()),
+        Fault::WrongSum { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "wrong sum".to_owned()),
+    };
+    typed(status, "text/plain; charset=utf-8", text)
 }
 
 /// 200 with a body of any type.

@@ -45,7 +45,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson
 }
 
 /// The body, whole, within its size and its time.
-async fn body(body: Body) -> Result<bytes::Bytes, Problem> {
+pub(super) async fn body(body: Body) -> Result<bytes::Bytes, Problem> {
     match tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) => {

@@ -6,8 +6,12 @@
 
 mod accounts;
 mod admin;
+mod admin_payouts;
+mod audit;
+mod billing;
 mod board;
 mod caller;
+mod csv;
 mod error;
 mod extract;
 mod health;
@@ -16,7 +20,11 @@ mod lists;
 mod orders;
 mod origin;
 mod page;
+mod payouts;
+mod period;
 mod quote;
+mod robokassa;
+mod sandbox;
 mod server;
 mod sessions;
 mod topups;
@@ -28,10 +36,13 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 use axum::routing::{delete, get, post};
 
+use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
 use crate::live::Live;
 use crate::store::Store;
 
+pub use self::csv::Exports;
+pub use self::sandbox::Sandbox;
 pub use self::server::{Server, ServerConfig};
 
 /// What is allowed where this server runs.
@@ -54,10 +65,15 @@ pub struct Doors {
     /// Asks whether Redis answers; for those who ask whether this node is well.
     pub redis_is_up: Box<dyn Fn() -> bool + Send + Sync>,
     pub mode: Mode,
+    pub payout_rules: PayoutRules,
+    /// The gateway of one's own, where there is no other.
+    pub sandbox: Option<Sandbox>,
     /// Origins besides the request's own host from which pages may act with a cookie.
     pub origins: Vec<String>,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     pub stopping: AtomicBool,
+    /// Turns for writing files, see `csv`.
+    pub exports: Exports,
 }
 
 /// All routes, in the order in which a reader of the API meets them.
@@ -84,17 +100,40 @@ pub fn router(api: Api) -> Router {
         .route("/api/orders/{id}/abandon", post(orders::abandon))
         .route("/api/accounts", get(accounts::list))
         .route("/api/accounts/{kind}/entries", get(accounts::entries))
+        .route("/api/accounts/{kind}/entries.csv", get(accounts::entries_csv))
+        .route("/api/accounts/{kind}/balance", get(accounts::balance))
+        .route("/api/accounts/earnings/sweep", post(payouts::sweep))
+        .route("/api/payouts", get(payouts::list).post(payouts::create))
+        .route("/api/payouts/rules", get(payouts::rules))
+        .route("/api/payouts/{id}", get(payouts::show))
+        .route("/api/payouts/{id}/cancel", post(payouts::cancel))
         .route("/api/topups", get(topups::list).post(topups::create))
         .route("/api/topups/{id}", get(topups::show))
+        .route("/api/robokassa/result", get(robokassa::result).post(robokassa::result))
+        .route("/api/robokassa/success", get(robokassa::success).post(robokassa::success))
+        .route("/api/robokassa/fail", get(robokassa::fail).post(robokassa::fail))
+        .route("/api/billing/operations", post(billing::command))
+        .route("/api/billing/operations/{id}", get(billing::show))
         .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
+        .route("/api/admin/audit", get(audit::audit))
+        .route("/api/admin/audit/repair", post(audit::repair))
+        .route("/api/admin/payouts", get(admin_payouts::list))
+        .route("/api/admin/payouts.csv", get(admin_payouts::file))
+        .route("/api/admin/payouts/{id}", get(admin_payouts::show))
+        .route("/api/admin/payouts/{id}/approve", post(admin_payouts::approve))
+        .route("/api/admin/payouts/{id}/reject", post(admin_payouts::reject))
         .route("/ws", get(ws::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics));
     // What production refuses does not exist there.
-    let routes = match api.mode {
-        Mode::Development => routes.route("/api/sandbox/topups/{id}", post(topups::sandbox)),
-        Mode::Production => routes,
+    let routes = match api.sandbox {
+        Some(_) => routes
+            .route("/api/sandbox/robokassa", get(sandbox::show))
+            .route("/api/sandbox/robokassa/pay", post(sandbox::pay))
+            .route("/api/sandbox/robokassa/decline", post(sandbox::decline))
+            .route("/api/sandbox/topups/{id}", post(topups::sandbox)),
+        None => routes,
     };
     let routes = routes.fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
     layers::around(routes, api.clone()).with_state(api)

@@ -85,7 +85,7 @@ fn first_page(headers: &HeaderMap, mode: Mode) -> String {
 }
 
 /// The chosen language, or the better of ours by the browser's order of preference.
-fn language(headers: &HeaderMap) -> &'static str {
+pub(super) fn language(headers: &HeaderMap) -> &'static str {
     match named_cookie(headers, "lang") {
         Some("ru") => return "ru",
         Some("en") => return "en",
