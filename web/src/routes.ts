@@ -11,8 +11,11 @@ export const { navigate, route, isActive } = createRouter({
   '/orders/:id': () => import('./pages/Order.svelte'),
   '/contracts': () => import('./pages/Contracts.svelte'),
   '/balance': () => import('./pages/Balance.svelte'),
+  '/payouts': () => import('./pages/Payouts.svelte'),
   '/settings': () => import('./pages/Settings.svelte'),
   '/admin/commission': () => import('./pages/Commission.svelte'),
-  '/sandbox/topups/:id': () => import('./pages/TestBank.svelte'),
+  '/admin/audit': () => import('./pages/Audit.svelte'),
+  '/admin/payouts': () => import('./pages/AdminPayouts.svelte'),
+  '/sandbox/robokassa': () => import('./pages/TestBank.svelte'),
   '*notfound': () => import('./pages/NotFound.svelte'),
 });

@@ -1,10 +1,12 @@
 /** Shapes of the HTTP API that the socket does not carry. */
-import type { Account, OwnOrder, Person, Role } from '../hub/protocol';
+import type { Account, AccountKind, OwnOrder, Person, Role } from '../hub/protocol';
 
 export type Me = {
   user: Person & { email: string };
   role: Role;
   expires_at: string;
+  /** Earnings flow on into the wallet. */
+  sweeps_earnings: boolean;
   accounts: Account[];
 };
 
@@ -26,13 +28,43 @@ export type Quote = {
 export type Entry = {
   seq: number; kind: string;
   available_delta: number; held_delta: number; available_after: number; held_after: number;
-  currency: string; order_id: number | null; topup_id: number | string | null;
-  operation_id: string; created_ms: number;
+  currency: string; order_id: number | null; order_title: string | null; topup_id: number | string | null;
+  payout_id: number | null; peer: Person | null; operation_id: string; created_ms: number;
+};
+
+export type BalanceThen = { account: AccountKind; currency: string; at: string; available: number; held: number; seq: number };
+
+export type PayoutStatus = 'created' | 'received' | 'rejected' | 'cancelled';
+export type PayoutRules = { min: number; methods: string[] };
+export type Payout = {
+  id: number; amount: number; currency: string; account: AccountKind; method: string; destination: string;
+  status: PayoutStatus; comment: string | null; created_ms: number; decided_ms: number | null;
+};
+export type AdminPayout = Payout & {
+  user: Person; decided_by: Person | null;
+  earned_with: { orders: number; sum: number; complete: boolean };
+};
+export type PayoutSource = {
+  kind: string; amount: number; at_ms: number; topup_id: number | null; peer_id: number | null;
+  order: {
+    id: number; title: string; customer: Person; payout: number;
+    accepted_ms: number | null; submitted_ms: number | null; finished_ms: number | null;
+  } | null;
+};
+export type PayoutDetail = Payout & {
+  user: Person; decided_by: Person | null; available: number; held: number;
+  earned_with: { sum: number; complete: boolean; sources: PayoutSource[] };
+  totals: { status: PayoutStatus; count: number; amount: number }[];
 };
 
 export type Topup = {
   id: number | string; amount: number; currency: string;
   status: 'created' | 'received' | 'rejected' | 'outdated'; pay_url: string; created_at: string;
+};
+
+/** What the sandbox gateway knows of a payment link; `amount` is minor units. */
+export type SandboxPayment = {
+  merchant: string; inv_id: string; amount: number; currency: string; description: string; expired: boolean;
 };
 
 export type SessionItem = {
@@ -41,3 +73,16 @@ export type SessionItem = {
 };
 
 export type CommissionPolicy = { rate_bp: number; floor_bp: number; mode: 'round' | 'exact' };
+
+export type AuditFinding = {
+  slug: string; check: string; violations: { subject: string; detail: string }[];
+  has_more: boolean; advice: string | null; can_repair: boolean;
+};
+
+export type Audit = {
+  number: number; started_at: string; took_ms: number; broken: number; findings: AuditFinding[];
+  mended: { slug: string; subject: string; operation_id: string; before: unknown; after: unknown }[];
+  left: { slug: string; subject: string; why: string }[];
+};
+
+export type AuditProgress = { state: 'running'; number: number } | ({ state: 'done' } & Audit);

@@ -1,7 +1,7 @@
 /** An account's history, newest first, by keyset pages; news of a balance fetches what was added on top. */
-import type { AccountKind } from '../hub/protocol';
 import { call, type Page } from '../lib/api';
 import { explain, type Explanation } from '../lib/explain';
+import { queryOf, type Filter } from '../lib/history';
 import type { Entry } from '../lib/types';
 
 const PAGE = 30;
@@ -11,15 +11,18 @@ export class Entries {
   loading = $state(true);
   problem = $state.raw<Explanation | null>(null);
   #next = $state<string | null>(null);
-  #kind: AccountKind = 'wallet';
+  #filter: Filter = { account: 'wallet', kind: '', from: '', to: '' };
+  /** The account's version that the newest page was asked for. */
+  #seen = 0;
   #load = 0;
 
   get more(): boolean {
     return this.#next !== null;
   }
 
-  async open(kind: AccountKind): Promise<void> {
-    this.#kind = kind;
+  async open(filter: Filter): Promise<void> {
+    this.#filter = filter;
+    this.#seen = 0;
     this.items = [];
     this.#next = null;
     await this.#page(null);
@@ -31,17 +34,20 @@ export class Entries {
 
   /** The account moved: its newest page holds what is new (a history without gaps, so `seq` tells). */
   async refresh(version: number): Promise<void> {
-    if (!this.loading && version > (this.items[0]?.seq ?? 0)) await this.#page(null);
+    if (this.loading || version <= Math.max(this.#seen, this.items[0]?.seq ?? 0)) return;
+    this.#seen = version;
+    await this.#page(null);
   }
 
   async #page(cursor: string | null): Promise<void> {
     const load = ++this.#load;
     this.loading = true;
     this.problem = null;
-    const query = new URLSearchParams({ currency: 'RUB', limit: String(PAGE) });
+    const query = queryOf(this.#filter);
+    query.set('limit', String(PAGE));
     if (cursor !== null) query.set('cursor', cursor);
     try {
-      const page = await call<Page<Entry>>('GET', `/api/accounts/${this.#kind}/entries?${query}`);
+      const page = await call<Page<Entry>>('GET', `/api/accounts/${this.#filter.account}/entries?${query}`);
       if (load !== this.#load) return;
       this.#add(page, cursor);
     } catch (error) {
