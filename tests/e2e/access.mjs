@@ -19,16 +19,18 @@ async function everyPage({ server, browser }) {
   const held = await server.post(customer, 'In work');
   await server.api(executor, 'POST', `/api/orders/${held.id}/accept`, {});
   const topup = await server.api(customer, 'POST', '/api/topups', { amount: 5_000 });
+  await server.api(customer, 'POST', '/api/payouts', { amount: 10_000, account: 'wallet', method: 'card', destination: '2200 1234 1234 5678' });
   const visits = [
     { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1']] },
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
-        ['/balance', '[data-entries]'], ['/settings', '[data-sessions]'], [new URL(topup.pay_url, server.url).pathname, '[data-pay]'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '[data-sessions]'], [topup.pay_url, '[data-pay]'],
+        [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
     { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]']] },
-    { who: admin, name: 'admin', paths: [['/admin/commission', 'tbody tr']] },
+    { who: admin, name: 'admin', paths: [['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
   const found = [];
   for (const look of LOOKS) {
@@ -38,7 +40,7 @@ async function everyPage({ server, browser }) {
         const page = await browser.tab(context, path);
         await page.locator(ready).first().waitFor();
         await live(page);
-        const title = `${name}${path.replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
+        const title = `${name}${path.replace(/\?.*=/, '-').replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
         await browser.shot(page, title);
         found.push(...(await browser.accessible(page, title)));
         const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);

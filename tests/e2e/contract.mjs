@@ -71,7 +71,12 @@ async function topUp({ server, browser }) {
   await live(page);
   await page.locator('#topup').fill('1234.50');
   await page.locator('form button:not([type="button"])').click();
+  await page.waitForURL('**/sandbox/robokassa?*');
+  const link = page.url();
   await page.locator('[data-pay]').click();
+  // Over the shop's own addresses: told of the money by the gateway's server, sent back through the browser.
+  await page.waitForURL('**/balance?*payment=success');
+  await page.locator('[data-payment="received"]').waitFor();
   await page.locator('[data-entry="topup"]').waitFor();
   assert.match(await page.locator('[data-account="wallet"] [data-available]').innerText(), /1,234\.50/);
   await browser.shot(page, 'balance-after-top-up');
@@ -79,8 +84,26 @@ async function topUp({ server, browser }) {
   await page.locator('#topup').fill('77');
   await page.locator('form button:not([type="button"])').click();
   await page.locator('[data-decline]').click();
+  await page.locator('[data-payment="failed"]').waitFor();
   await page.locator('[data-entries]').waitFor();
   assert.equal(await page.locator('[data-entry="topup"]').count(), 1);
+  await browser.shot(page, 'balance-after-a-payment-that-was-not-made');
+
+  // Nobody declined it for good: the same link pays, and a page that only looks sees the money arrive.
+  const onlooker = await browser.tab(home, '/balance');
+  await live(onlooker);
+  await page.locator('[data-again]').click();
+  await page.locator('[data-pay]').click();
+  await page.locator('[data-payment="received"]').waitFor();
+  await onlooker.locator('[data-account="wallet"] [data-available]').filter({ hasText: '1,311.50' }).waitFor();
+  await page.locator('[data-hide]').click();
+  await page.locator('[data-payment]').waitFor({ state: 'detached' });
+
+  // A gateway knows the link and nobody's session; paying a paid link again moves nothing.
+  const stranger = await browser.tab(await browser.person(null), new URL(link).pathname + new URL(link).search);
+  await stranger.locator('[data-pay]').click();
+  await stranger.waitForURL('**/login?*');
+  assert.match(await onlooker.locator('[data-account="wallet"] [data-available]').innerText(), /1,311\.50/);
 }
 
 async function poorCustomer({ server, browser }) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Request, TestApp, User};
 
-const CODES: [&str; 15] = [
+const CODES: [&str; 17] = [
     "invalid",
     "unauthenticated",
     "forbidden",
@@ -20,6 +20,8 @@ const CODES: [&str; 15] = [
     "email_taken",
     "wrong_credentials",
     "limit",
+    "user_closed",
+    "nothing_to_sweep",
 ];
 
 /// A refusal in good form: never our fault, and with a code that clients know.
@@ -66,6 +68,13 @@ impl Targets {
             ("POST", "/api/topups".to_owned(), customer, json!({"amount": 100, "currency": "RUB"})),
             ("POST", format!("/api/sandbox/topups/{topup}"), customer, json!({"result": "paid"})),
             ("POST", format!("/api/orders/{submitted}/reject"), customer, json!({"reason": "No"})),
+            (
+                "POST",
+                "/api/payouts".to_owned(),
+                executor,
+                json!({"amount": 100, "method": "card", "destination": "2200", "account": "wallet"}),
+            ),
+            ("POST", "/api/admin/payouts/1/reject".to_owned(), admin, json!({"comment": "No"})),
             ("PATCH", "/api/me".to_owned(), executor, json!({"sweeps_earnings": true})),
             ("PUT", "/api/admin/commission".to_owned(), admin, json!({"rate_bp": 1_000, "floor_bp": 800, "mode": "round"})),
         ]
@@ -82,6 +91,8 @@ impl Targets {
             (path(self.in_work, "submit"), &self.executor),
             (path(self.in_work, "abandon"), &self.executor),
             (path(self.submitted, "confirm"), &self.customer),
+            ("/api/accounts/earnings/sweep".to_owned(), &self.executor),
+            ("/api/admin/payouts/1/approve".to_owned(), &self.admin),
         ]
     }
 }
@@ -163,7 +174,7 @@ async fn a_list_is_no_object() {
 async fn fields_of_the_wrong_type_and_missing_ones_are_refused() {
     let app = TestApp::start().await;
     let targets = Targets::set(&app).await;
-    let optional = ["description", "category", "currency", "assignment", "acceptance"];
+    let optional = ["description", "category", "currency", "assignment", "acceptance", "account"];
     for (method, path, user, body) in targets.with_body() {
         for (field, value) in body.as_object().unwrap() {
             let send = async |body: &Value| app.call(method, &path, Some(&user.token), body).await;
@@ -457,6 +468,12 @@ async fn wrong_methods_paths_and_tokens_are_named() {
         "/api/topups",
         "/api/topups/1",
         "/api/sandbox/topups/1",
+        "/api/sandbox/robokassa",
+        "/api/sandbox/robokassa/pay",
+        "/api/sandbox/robokassa/decline",
+        "/api/robokassa/result",
+        "/api/robokassa/success",
+        "/api/robokassa/fail",
         "/api/admin/commission",
         "/healthz",
         "/readyz",

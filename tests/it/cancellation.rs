@@ -25,18 +25,20 @@ async fn hundreds_of_calls_cut_off_in_the_middle_leave_the_pool_and_the_books_in
     }
     let cut = |seed: u64| {
         let mut dice = Dice::new(seed);
-        let (path, user) = match dice.below(7) {
+        let (path, user) = match dice.below(8) {
             0 | 1 => ("/api/orders".to_owned(), &customer),
             2 => (format!("/api/orders/{}/accept", dice.pick(&open)), &executor),
             3 => (format!("/api/orders/{}/confirm", dice.pick(&submitted)), &customer),
             4 => (format!("/api/orders/{}/cancel", dice.pick(&open)), &customer),
             5 => ("/api/topups".to_owned(), &customer),
+            6 => ("/api/payouts".to_owned(), &customer),
             _ => ("/api/me".to_owned(), &executor),
         };
         let method = if path == "/api/me" { "GET" } else { "POST" };
         let body = match path.as_str() {
             "/api/orders" => json!({"title": "Cut", "price": 1_000}),
             "/api/topups" => json!({"amount": 100}),
+            "/api/payouts" => json!({"amount": 100, "account": "wallet", "method": "card", "destination": "2200"}),
             _ => json!(null),
         };
         let request = Request::new(method, &path).bearer(Some(&user.token)).json(&body);

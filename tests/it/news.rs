@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orderboard::domain::money::Amount;
 use orderboard::domain::user::{Actor, Party, Role};
-use orderboard::flow::{Ask, Flow, FlowConfig, OrderDraft, Outbox};
+use orderboard::flow::{Ask, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
 use orderboard::store::Store;
 use tokio::time::Instant;
 
@@ -209,8 +209,13 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
     let (outbox, unsent) = Outbox::new();
     drop(unsent);
     let store = Store::connect(&node.config.database_url, 8).await.unwrap();
-    let config = FlowConfig { take_connections: 4, auto_confirm_after: Duration::from_secs(60), session_lifetime: Duration::from_secs(60) };
-    let flow = Flow::start(store, outbox, config).await.unwrap();
+    let config = FlowConfig {
+        take_connections: 4,
+        auto_confirm_after: Duration::from_secs(60),
+        session_lifetime: Duration::from_secs(60),
+        topups: TopupConfig::default(),
+    };
+    let flow = Flow::start(store, outbox, None, config).await.unwrap();
     let (customer, executor) = (node.customer(1_000_000).await, node.executor().await);
     let actor = |id: u64, role: Role| Actor { user: Party { id, name: "Silent".to_owned() }, role, session_id: 0 };
     let (customer, executor) = (actor(customer.id, Role::Customer), actor(executor.id, Role::Executor));

@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("live", &["domain", "store", "bus"]),
     ("http", &["domain", "flow", "live", "store"]),
     ("jobs", &["domain", "flow", "store", "bus"]),
-    ("config", &["http", "flow", "embedded"]),
+    ("config", &["http", "flow", "jobs", "embedded"]),
     ("embedded", &[]),
     ("telemetry", &[]),
 ];

@@ -68,6 +68,26 @@ const WRONG: &[(&str, &str)] = &[
         "select concat('top-up ', t.id, ' is ', t.status) from topups t \
          where (select count(*) from entries e where e.topup_id = t.id and e.available_delta = t.amount) <> (t.status = 'received')",
     ),
+    (
+        "a payout's money is not where its state says",
+        "select concat('payout ', p.id, ' is ', p.status, ', its hold ', coalesce(h.state, 'missing')) from payouts p \
+         left join holds h on h.id = p.hold_id left join accounts a on a.id = p.account_id \
+         where h.id is null or h.account_id <> p.account_id or h.amount <> p.amount or a.user_id <> p.user_id or a.kind <> p.account \
+            or a.currency <> p.currency \
+            or h.state <> case p.status when 'created' then 'active' when 'received' then 'captured' else 'released' end \
+            or 1 <> (select count(*) from entries e where e.payout_id = p.id and e.kind = 'hold' and e.held_delta = p.amount \
+                      and e.account_id = p.account_id and e.seq = p.hold_seq and e.hold_id = p.hold_id) \
+            or (p.status = 'received') <> (select count(*) from entries e where e.payout_id = p.id and e.kind = 'withdrawal' \
+                      and e.held_delta = -p.amount and e.available_delta = 0) \
+            or (p.status in ('rejected', 'cancelled')) <> (select count(*) from entries e where e.payout_id = p.id \
+                      and e.kind = 'release' and e.available_delta = p.amount)",
+    ),
+    (
+        "what was paid out is not the sum of the received payouts",
+        "select concat(currency, ' ', sum(amount)) from (select currency, amount from payouts where status = 'received' \
+             union all select currency, -amount from system_entries where account = 'payouts') as paid \
+         group by currency having sum(amount) <> 0",
+    ),
 ];
 
 /// Every kopeck is where the operations say, and every order has the hold that its state asks for.
@@ -94,7 +114,7 @@ impl TestApp {
     /// Everything that tells of orders and money, as text: equal before and after is "nothing changed", to the byte.
     /// Operations are left out: a refusal may be kept as one.
     pub(crate) async fn fingerprint(&self) -> String {
-        const TABLES: [&str; 7] = ["orders", "order_texts", "accounts", "entries", "system_entries", "holds", "topups"];
+        const TABLES: [&str; 8] = ["orders", "order_texts", "accounts", "entries", "system_entries", "holds", "topups", "payouts"];
         let mut text = String::new();
         for table in TABLES {
             let row: (String, i64) =

@@ -152,8 +152,24 @@ async fn receive(reader: &mut BufReader<OwnedReadHalf>) -> std::io::Result<Answe
     if let Some(length) = answer.header("content-length") {
         answer.body = vec![0; length.parse().map_err(std::io::Error::other)?];
         reader.read_exact(&mut answer.body).await?;
+    } else if answer.header("transfer-encoding") == Some("chunked") {
+        chunks(reader, &mut answer.body).await?;
     }
     Ok(answer)
+}
+
+/// A body that came in pieces; one that breaks off before its last piece is an error.
+async fn chunks(reader: &mut BufReader<OwnedReadHalf>, body: &mut Vec<u8>) -> std::io::Result<()> {
+    loop {
+        let length = usize::from_str_radix(&line(reader).await?, 16).map_err(std::io::Error::other)?;
+        let begin = body.len();
+        body.resize(begin + length, 0);
+        reader.read_exact(&mut body[begin..]).await?;
+        line(reader).await?;
+        if length == 0 {
+            return Ok(());
+        }
+    }
 }
 
 async fn line(reader: &mut BufReader<OwnedReadHalf>) -> std::io::Result<String> {

@@ -11,6 +11,7 @@ mod people;
 pub(crate) mod raw;
 mod scene;
 mod services;
+pub(crate) mod stream;
 pub(crate) mod truth;
 mod watcher;
 
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderboard::app::{App, AppConfig};
-use orderboard::config::Limits;
+use orderboard::config::{Gateway, Limits, PayoutArgs};
 use orderboard::http::Mode;
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
@@ -30,8 +31,8 @@ pub(crate) use self::client::{Answer, Connection, Request};
 pub(crate) use self::dice::Dice;
 pub(crate) use self::people::User;
 pub(crate) use self::scene::Scene;
-use self::services::{Database, Services, random_name};
-pub(crate) use self::services::{OwnDirectory, OwnMariaDb, OwnRedis, tell_redis};
+use self::services::{Database, Services};
+pub(crate) use self::services::{OwnDirectory, OwnMariaDb, OwnRedis, random_name, tell_redis};
 pub(crate) use self::watcher::{State, Watcher};
 
 /// No test waits longer for anything that has no tighter bound of its own.
@@ -64,6 +65,7 @@ impl TestApp {
             database_url: database.url.clone(),
             redis_url: services.redis_url.clone(),
             redis_prefix: format!("it-{}", random_name()),
+            billing_streams: format!("it-{}:billing", random_name()),
             origins: Vec::new(),
             is_web: true,
             is_worker: true,
@@ -73,9 +75,15 @@ impl TestApp {
                 take_connections: 8,
                 sockets_max: 3_000,
                 auto_confirm_s: 3_600,
+                billing_workers: 0,
+                billing_batch: 64,
+                billing_claim_ms: 2_000,
+                billing_resend_ms: 2_000,
                 session_s: 3_600,
                 drain_ms: 0,
             },
+            payouts: PayoutArgs { payout_min: 100, payout_methods: vec!["card".to_owned(), "sbp".to_owned()] },
+            gateway: Gateway::default(),
         };
         change(&mut config);
         Self::run_node(config, Some(Arc::new(database))).await
@@ -84,6 +92,13 @@ impl TestApp {
     /// Another node on the same database, Redis and prefix.
     pub(crate) async fn beside(&self) -> Self {
         Self::run_node(self.config.clone(), self.database.clone()).await
+    }
+
+    /// The same, and what the test wants different.
+    pub(crate) async fn beside_with(&self, change: impl FnOnce(&mut AppConfig)) -> Self {
+        let mut config = self.config.clone();
+        change(&mut config);
+        Self::run_node(config, self.database.clone()).await
     }
 
     async fn run_node(config: AppConfig, database: Option<Arc<Database>>) -> Self {
