@@ -9,7 +9,8 @@ use serde_json::Value;
 use sqlx::mysql::MySqlPool;
 use tokio::task::JoinSet;
 
-use crate::cli::{Bench, Common, Herd, Idle, Takers};
+use crate::check::Check;
+use crate::cli::{Bench, Common, Herd, Idle, Speed, Takers};
 use crate::error::Error;
 use crate::floor::{self, Scratch};
 use crate::http::Client;
@@ -19,7 +20,7 @@ use crate::progress::Progress;
 use crate::races::{Created, Tally, accept};
 use crate::report::{Latency, Report, median, rounded};
 use crate::server::{Server, Token};
-use crate::verdict::{self, Check};
+use crate::verdict;
 use crate::{Run, herd, idle, money, takers};
 
 const CUSTOMERS: u64 = 32;
@@ -52,6 +53,9 @@ pub(crate) async fn run(common: &Common, options: &Bench, run: &Run) -> Result<R
         report.parts.push(idle::run(common, &idlers, run).await?);
     } else if go_on() {
         report.figure("idle", "not measured: --server-pid is missing");
+    }
+    if go_on() {
+        report.parts.push(money::speed(common, None, Speed::default(), run).await?);
     }
     Ok(report)
 }

@@ -17,6 +17,10 @@ pub(crate) enum Error {
     Socket(#[source] Box<tokio_tungstenite::tungstenite::Error>),
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("Redis: {0}")]
+    Redis(String),
+    #[error(transparent)]
+    Embedded(#[from] orderboard::embedded::EmbeddedError),
     #[error("not the JSON that was expected: {0}")]
     Json(#[from] serde_json::Error),
     #[error(transparent)]

@@ -12,15 +12,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Run;
+use crate::check::{Check, Problems};
 use crate::cli::Floor;
 use crate::error::Error;
 use crate::market::{self, Wanted};
 use crate::procfs::Spent;
 use crate::progress::Progress;
-use crate::races::Problems;
 use crate::report::{Latency, Report, median, rounded};
 use crate::server::Server;
-use crate::verdict::Check;
 
 const TABLE: &str = "orderboard_load_floor";
 const TAKE: &str = "update orderboard_load_floor

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::check::Check;
 use crate::cli::Herd;
 use crate::error::Error;
 use crate::http::Client;
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 use crate::races::{Created, Tally, accept};
 use crate::report::{Latency, Report, median, rounded};
 use crate::server::Server;
-use crate::verdict::{self, Check};
+use crate::verdict;
 use crate::{Run, money};
 
 const UPDATES: &str = "orderboard_accept_updates_total";

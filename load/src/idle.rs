@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Check;
 use crate::cli::{Common, Idle};
 use crate::error::Error;
 use crate::market::{self, Wanted};
@@ -17,7 +18,6 @@ use crate::progress::Progress;
 use crate::report::{Report, rounded};
 use crate::server::{Server, Token};
 use crate::socket::{PING, PING_EVERY, open};
-use crate::verdict::Check;
 use crate::{Run, procfs};
 
 /// Sockets being opened at once.

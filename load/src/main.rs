@@ -1,7 +1,8 @@
 //! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
 //! test; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
-//! `bench` all of it; `races` what happened, `replica` and `socket` one watcher, `http` one caller;
-//! `verdict` and `money` whether the promises were kept; `report`, `progress` and `procfs` the rest.
+//! `money` billing by queue, fast and in chaos, `history` a long past; `bench` all of it; `races` what
+//! happened, `replica` and `socket` one watcher, `http` one caller; `check` a finding, `verdict` and
+//! `money::checks` whether the promises were kept; `report`, `progress` and `procfs` the rest.
 //! It never judges a server by its own words alone: the database has the last one.
 
 use std::process::ExitCode;
@@ -18,10 +19,12 @@ use crate::report::Report;
 use crate::server::Server;
 
 mod bench;
+mod check;
 mod cli;
 mod error;
 mod floor;
 mod herd;
+mod history;
 mod http;
 mod idle;
 mod market;
@@ -72,6 +75,8 @@ async fn main() -> ExitCode {
         println!("\nInterrupted: this is what was measured so far.");
     }
     report.print();
+    let (passed, failed) = report.counts();
+    println!("\n{passed} passed, {failed} failed");
     if cli.common.json {
         println!("{}", report.json());
     }
@@ -85,6 +90,8 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Herd(options) => herd::run(&Server::reach(common).await?, options, run).await,
         Command::Floor(options) => floor::run(&Server::reach(common).await?, options, run).await,
         Command::Idle(options) => idle::run(common, options, run).await,
+        Command::Money(options) => money::run(common, options, run).await,
+        Command::History(options) => history::run(common, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

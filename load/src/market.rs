@@ -8,10 +8,11 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use crate::Run;
+use crate::check::Problems;
 use crate::error::Error;
 use crate::http::Client;
 use crate::progress::Progress;
-use crate::races::{Created, News, Problems};
+use crate::races::{Created, News};
 use crate::report::Latency;
 use crate::server::{Server, Token};
 

@@ -13,7 +13,7 @@ pub(crate) fn rss_kb(pid: u32) -> Result<u64, Error> {
 }
 
 /// Seconds of processor time, user and system, so far. None when the process is not ours to see.
-fn cpu_seconds(pid: u32) -> Option<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold spaces; the fields after it begin with the state.
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::check::Problems;
 use crate::http::{Answer, CallError, Client};
 use crate::report::Latency;
 
@@ -15,30 +16,6 @@ use crate::report::Latency;
 pub(crate) struct Created {
     pub(crate) id: u64,
     pub(crate) price: i64,
-}
-
-/// Something went wrong: counted always, told in words for the first few.
-#[derive(Default)]
-pub(crate) struct Problems {
-    pub(crate) count: u64,
-    pub(crate) examples: Vec<String>,
-}
-
-impl Problems {
-    const EXAMPLES_MAX: usize = 5;
-
-    pub(crate) fn add(&mut self, words: impl FnOnce() -> String) {
-        self.count += 1;
-        if self.examples.len() < Self::EXAMPLES_MAX {
-            self.examples.push(words());
-        }
-    }
-
-    pub(crate) fn merge(&mut self, other: Self) {
-        let before = self.count;
-        other.examples.into_iter().for_each(|words| self.add(|| words));
-        self.count = before + other.count;
-    }
 }
 
 /// All answers to accept calls.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use crate::verdict::Verdict;
+use crate::check::Verdict;
 
 /// Latencies between 1 µs and 10 minutes, to 1 %. Anything beyond is counted at the bound.
 pub(crate) struct Latency(Histogram<u64>);
@@ -71,6 +71,12 @@ impl Report {
 
     pub(crate) fn passed(&self) -> bool {
         self.verdict.passed() && self.parts.iter().all(Report::passed)
+    }
+
+    /// Checks that passed and that failed, those of the parts included.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let own = self.verdict.counts();
+        self.parts.iter().map(Report::counts).fold(own, |sum, part| (sum.0 + part.0, sum.1 + part.1))
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -164,7 +164,7 @@ impl Server {
     }
 
     /// Runs the executable with the server's environment and returns what it printed.
-    async fn ask(&self, arguments: &[&str]) -> Result<String, Error> {
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Result<String, Error> {
         let program = self.executable()?;
         let mut command = tokio::process::Command::new(&program);
         command.args(arguments).envs(self.environment.iter().cloned()).stdin(Stdio::null());
@@ -181,8 +181,7 @@ impl Server {
     }
 
     fn executable(&self) -> Result<PathBuf, Error> {
-        let missing = || Error::Usage("no `orderboard` beside this executable: give --orderboard PATH".into());
-        self.orderboard.clone().ok_or_else(missing)
+        self.orderboard.clone().ok_or_else(no_executable)
     }
 }
 
@@ -226,6 +225,15 @@ impl Drop for Own {
             eprintln!("server: {} is left behind: {error}", self.dir.display());
         }
     }
+}
+
+/// What `common` names, or what lies beside this executable.
+pub(crate) fn executable(common: &Common) -> Result<PathBuf, Error> {
+    common.orderboard.clone().or_else(beside_this_executable).ok_or_else(no_executable)
+}
+
+fn no_executable() -> Error {
+    Error::Usage("no `orderboard` beside this executable: give --orderboard PATH".into())
 }
 
 fn beside_this_executable() -> Option<PathBuf> {

@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Problems;
 use crate::error::Error;
-use crate::races::{News, Problems, Sighting, is_drawn, locked};
+use crate::races::{News, Sighting, is_drawn, locked};
 use crate::replica::{Applied, Frame, Replica, Sight};
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;

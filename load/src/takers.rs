@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Check;
 use crate::cli::Takers;
 use crate::error::Error;
 use crate::http::Client;
@@ -68,7 +69,7 @@ pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<
 }
 
 async fn judge(report: &mut Report, crowd: &Crowd, produced: &Produced, database: &MySqlPool) -> Result<(), Error> {
-    let mut creating = verdict::Check::new("each order was created as asked");
+    let mut creating = Check::new("each order was created as asked");
     creating.seen = produced.created.len() as u64;
     creating.problems.count = produced.problems.count;
     creating.problems.examples.clone_from(&produced.problems.examples);

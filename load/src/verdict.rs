@@ -1,83 +1,21 @@
 //! Were the promises kept? Checks over the answers, the watchers' copies and the database.
-//! A check that saw nothing proves nothing and fails.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use sqlx::mysql::MySqlPool;
 
+use crate::check::Check;
 use crate::error::Error;
 use crate::http::Client;
-use crate::races::{Created, Problems, Tally, locked};
+use crate::races::{Created, Tally, locked};
 use crate::replica::{Applied, Frame, Replica};
 use crate::socket::Watched;
 
 /// How long copies and board may take to meet once nothing changes any more.
 const MEET_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    /// How many things were looked at.
-    pub(crate) seen: u64,
-    pub(crate) problems: Problems,
-}
-
-impl Check {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, seen: 0, problems: Problems::default() }
-    }
-
-    fn passed(&self) -> bool {
-        self.seen > 0 && self.problems.count == 0
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Verdict {
-    checks: Vec<Check>,
-}
-
-impl Verdict {
-    pub(crate) fn add(&mut self, checks: impl IntoIterator<Item = Check>) {
-        self.checks.extend(checks);
-    }
-
-    pub(crate) fn passed(&self) -> bool {
-        self.checks.iter().all(Check::passed)
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        let checks = self.checks.iter().map(|check| {
-            json!({
-                "name": check.name, "passed": check.passed(), "seen": check.seen,
-                "violations": check.problems.count, "examples": check.problems.examples,
-            })
-        });
-        checks.collect()
-    }
-
-    pub(crate) fn print(&self) {
-        if self.checks.is_empty() {
-            return;
-        }
-        println!("\nVERDICT: {}", if self.passed() { "passed" } else { "VIOLATED" });
-        for check in &self.checks {
-            let mark = if check.passed() { "ok  " } else { "FAIL" };
-            let found = match (check.seen, check.problems.count) {
-                (0, 0) => "saw nothing, so it proves nothing".to_owned(),
-                (seen, 0) => format!("{seen} checked"),
-                (seen, bad) => format!("{bad} violations in {seen} checked"),
-            };
-            println!("  {mark} {}: {found}", check.name);
-            for example in &check.problems.examples {
-                println!("         {example}");
-            }
-        }
-    }
-}
 
 /// Over the answers alone.
 pub(crate) fn answers(created: &[Created], tally: &Tally) -> Vec<Check> {
