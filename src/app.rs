@@ -125,9 +125,10 @@ impl App {
             jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
             jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
             jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
-            let settings = config.limits.billing(node);
-            jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
         }
+        // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
+        let settings = config.limits.billing(node, config.is_worker);
+        jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
         }

@@ -144,10 +144,10 @@ impl Serving {
 
 impl Limits {
     /// The billing workers' share of the limits.
-    pub fn billing(&self, node: String) -> crate::jobs::billing::Settings {
+    pub fn billing(&self, node: String, is_worker: bool) -> crate::jobs::billing::Settings {
         crate::jobs::billing::Settings {
             node,
-            workers: self.billing_workers,
+            workers: if is_worker { self.billing_workers } else { 0 },
             batch: self.billing_batch,
             claim_after: Duration::from_millis(self.billing_claim_ms),
             resend_after: Duration::from_millis(self.billing_resend_ms),

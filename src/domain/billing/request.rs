@@ -10,6 +10,8 @@ use crate::domain::refusal::{Invalid, Reason};
 
 /// Longest operation id of another system, in bytes.
 pub const OPERATION_ID_MAX: usize = 90;
+/// Longest command, in bytes; a sensible one has a few hundred.
+const COMMAND_MAX: usize = 16 * 1024;
 /// A year.
 const EXPIRES_S_MAX: i64 = 31_536_000;
 
@@ -125,6 +127,9 @@ pub struct Unreadable {
 /// Reads one command.
 pub fn read(text: &str) -> Result<Request, Unreadable> {
     let unreadable = |operation_id: Value, detail: String| Unreadable { operation_id, no: No::new("malformed", detail) };
+    if text.len() > COMMAND_MAX {
+        return Err(unreadable(Value::Null, format!("a command is at most {COMMAND_MAX} bytes long, not {}", text.len())));
+    }
     let body: Value = serde_json::from_str(text).map_err(|error| unreadable(Value::Null, format!("this is not JSON: {error}")))?;
     let Value::Object(members) = &body else {
         return Err(unreadable(Value::Null, "this is not an object; see the description of billing operations".into()));
@@ -333,6 +338,7 @@ mod tests {
         for text in ["", "x", "[]", "5", "{}", r#"{"operation_id":""}"#, r#"{"operation_id":"ж"}"#, r#"{"operation_id":5}"#] {
             assert_eq!(code(text), "malformed", "{text}");
         }
+        assert_eq!(code(&format!(r#"{{"operation_id":"a","type":"credit","note":"{}"}}"#, "x".repeat(COMMAND_MAX))), "malformed");
         let long = "x".repeat(OPERATION_ID_MAX + 1);
         assert_eq!(code(&format!(r#"{{"operation_id":"{long}"}}"#)), "malformed");
     }
