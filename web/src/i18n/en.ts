@@ -119,7 +119,7 @@ export const en = {
       topup: 'Top-up', credit: 'Credit', debit: 'Debit', hold: 'Held for an order', release: 'Returned from hold', capture: 'Paid for an order',
       payout: 'Earned by an order', payment: 'Earned by an order', transfer: 'Transfer', withdrawal: 'Withdrawal', sweep: 'Moved to wallet',
     } as Record<string, string>,
-    after: 'Balance after', when: 'When', what: 'What', sum: 'Sum', orderLink: (id: number) => `order ${id}`,
+    after: 'Balance after', what: 'What', sum: 'Sum', orderLink: (id: number) => `order ${id}`,
     empty: { title: 'No entries yet', text: 'Every movement of money is listed here with the balance after it.' },
     earned: (sum: string) => `Earned ${sum}`,
     topup: { title: 'Top up the wallet', amount: 'Amount', go: 'Continue to payment', going: 'Opening…', received: (sum: string) => `${sum} received`, rejected: 'The payment was declined. No money was moved.' },
