@@ -110,13 +110,6 @@ pub struct Request {
     pub deed: Result<Deed, No>,
 }
 
-impl Request {
-    /// Whose money it touches, as far as the body says.
-    pub fn user_id(&self) -> Option<u64> {
-        self.deed.as_ref().ok()?.spots().next().map(|spot| spot.user_id)
-    }
-}
-
 /// What cannot be answered under an id. `operation_id` is what came in its place.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
