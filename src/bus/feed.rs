@@ -35,4 +35,9 @@ impl Feed {
             Some(items) = self.direct.recv() => Some(FeedEvent::Direct(items)),
         }
     }
+
+    /// The next event, if one waits already.
+    pub fn ready(&mut self) -> Option<FeedEvent> {
+        self.events.try_recv().ok().or_else(|| self.direct.try_recv().ok().map(FeedEvent::Direct))
+    }
 }

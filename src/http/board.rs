@@ -20,10 +20,10 @@ pub(super) async fn snapshot(State(api): State<Api>, headers: HeaderMap, Query(q
     let name = query.board.as_deref().unwrap_or("all");
     let board = api.live.board(name).ok_or(Refusal::NotFound("board"))?;
     let snapshot = board.snapshot();
-    let etag = HeaderValue::from_str(&snapshot.etag).map_err(|_| Problem::internal())?;
+    let etag = HeaderValue::from_str(&format!("\"{}\"", snapshot.etag())).map_err(|_| Problem::internal())?;
     let mut response = match headers.get(IF_NONE_MATCH) {
         Some(known) if *known == etag => not_modified(),
-        _ => typed_ok("application/json", snapshot.json),
+        _ => typed_ok("application/json", snapshot.json()),
     };
     response.headers_mut().insert(ETAG, etag);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));

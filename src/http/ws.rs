@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Api;
@@ -40,7 +41,10 @@ pub(super) async fn upgrade(State(api): State<Api>, MaybeCaller(session): MaybeC
     let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or_else(Problem::upgrade_required)?;
     tokio::spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => live::serve(TokioIo::new(upgraded), api.live.clone(), session).await,
+            Ok(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => live::serve(parts.io.into_inner(), parts.read_buf, api.live.clone(), session).await,
+                Err(_) => tracing::warn!("an upgraded connection is not the stream that was accepted"),
+            },
             Err(error) => tracing::debug!(%error, "a client left during the websocket handshake"),
         }
     });

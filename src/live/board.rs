@@ -3,14 +3,15 @@
 //! behind, the merged latest state: one diff of the rows that changed, or the snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use super::frame::Frame;
 use super::protocol::{Removal, ServerMessage};
 use super::replica::{Change, Replica, Row};
+use super::snapshot::Snapshot;
 use crate::domain::news::Position;
 use crate::domain::order::unix_ms;
 
@@ -22,12 +23,19 @@ const CHANGES_MAX: usize = 20_000;
 /// More changed rows than this and the snapshot, which is shared, is the cheaper answer.
 const MERGED_MAX: usize = 150;
 /// What one socket is given at once: bounds what a stalled reader keeps alive.
-const GATHER_BYTES_MAX: usize = 32 * 1024;
+const GATHER_BYTES_MAX: usize = 48 * 1024;
+/// A reader that joins is given the last snapshot and what came after it, as long as that is less than this: a crowd that
+/// joins while the board changes shares one snapshot.
+const AFTER_SNAPSHOT_BYTES_MAX: usize = 64 * 1024;
+/// Answers to readers that come back, kept while nothing changes: after a break many come back with the same position.
+const RESUMES_MAX: usize = 16;
 
 pub struct Board {
     name: String,
     inner: Mutex<Inner>,
-    moved: watch::Sender<u64>,
+    /// Number of the last frame, for readers that only want to know whether there is more.
+    last: AtomicU64,
+    watchers: AtomicUsize,
 }
 
 struct Inner {
@@ -35,6 +43,8 @@ struct Inner {
     position: Position,
     /// Number of the last frame; every frame has the next one.
     last: u64,
+    /// Number of the last frame that changed the board; ticks come after it.
+    changed: u64,
     frames: VecDeque<(u64, Frame)>,
     frames_bytes: usize,
     changes: VecDeque<Logged>,
@@ -42,7 +52,10 @@ struct Inner {
     forgotten: Logged,
     /// The sequence number that the rows applied since the last flush have reached; nothing while they came directly.
     pending_seq: Option<u64>,
-    snapshot: Option<Frame>,
+    /// The last snapshot that was built, and the number of the last frame it holds.
+    snapshot: Option<(Cursor, Arc<Snapshot>)>,
+    /// Diffs from these sequence numbers to the present one.
+    resumes: VecDeque<(u64, Frame)>,
 }
 
 /// A row's change as it was sent: in which frame, and reaching which sequence number.
@@ -59,18 +72,18 @@ struct Logged {
 /// Where a reader is: the last frame it was given.
 pub(super) type Cursor = u64;
 
-/// What a reader gets next.
+/// How far a reader has been given what came after its cursor.
 pub(super) struct Given {
-    pub(super) frames: Vec<Bytes>,
     pub(super) cursor: Cursor,
     /// There is more to ask for at once.
     pub(super) has_more: bool,
 }
 
-/// The board at one moment, as JSON, and the validator for caches.
-pub struct Snapshot {
-    pub json: Bytes,
-    pub etag: String,
+/// How a reader begins.
+pub(super) enum Joined {
+    /// What it has missed since the position it came with.
+    Resumed(Bytes),
+    Anew(Arc<Snapshot>),
 }
 
 impl Board {
@@ -79,61 +92,83 @@ impl Board {
             replica: Replica::default(),
             position: Position { epoch: Arc::from(""), seq: 0 },
             last: 0,
+            changed: 0,
             frames: VecDeque::new(),
             frames_bytes: 0,
             changes: VecDeque::new(),
             forgotten: Logged { frame: 0, seq: 0, id: 0, removal: None, is_direct: false },
             pending_seq: None,
             snapshot: None,
+            resumes: VecDeque::new(),
         };
-        Self { name: name.to_owned(), inner: Mutex::new(inner), moved: watch::Sender::new(0) }
+        Self { name: name.to_owned(), inner: Mutex::new(inner), last: AtomicU64::new(0), watchers: AtomicUsize::new(0) }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Wakes its holder whenever there are new frames.
-    pub(super) fn moved(&self) -> watch::Receiver<u64> {
-        self.moved.subscribe()
+    /// A socket begins to watch…
+    pub(super) fn joined(&self) {
+        self.watchers.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    /// …and ends.
+    pub(super) fn left(&self) {
+        self.watchers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The board as it is now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
         let mut inner = self.flushed();
-        let etag = format!("\"{}-{}-{}\"", inner.position.epoch, inner.position.seq, inner.last);
-        Snapshot { json: inner.snapshot(&self.name).payload(), etag }
+        let changed = inner.changed;
+        inner.snapshot(&self.name, |at, _| at >= changed).1
     }
 
-    /// A reader begins. With a position it had elsewhere: a diff from there if that can be told, else the snapshot.
-    pub(super) fn join(&self, had: Option<(&str, u64)>) -> (Bytes, Cursor) {
+    /// A reader begins. With a position it had elsewhere: a diff from there if that can be told, else a snapshot; the frames
+    /// after the cursor follow.
+    pub(super) fn join(&self, had: Option<(&str, u64)>) -> (Joined, Cursor) {
         let mut inner = self.flushed();
-        let cursor = inner.last;
-        let diff = had.and_then(|(epoch, seq)| inner.diff_since(&self.name, epoch, seq));
-        let frame = diff.unwrap_or_else(|| inner.snapshot(&self.name));
-        (frame.wire(), cursor)
+        if let Some(diff) = had.and_then(|(epoch, seq)| inner.diff_since(&self.name, epoch, seq)) {
+            return (Joined::Resumed(diff.wire()), inner.last);
+        }
+        let (cursor, snapshot) = inner.snapshot(&self.name, |at, inner| inner.bytes_after(at).is_some_and(|bytes| bytes <= AFTER_SNAPSHOT_BYTES_MAX));
+        (Joined::Anew(snapshot), cursor)
     }
 
-    /// What came after `cursor`.
-    pub(super) fn since(&self, cursor: Cursor) -> Given {
+    /// Puts what came after `cursor` into `frames`, which is empty.
+    pub(super) fn since(&self, cursor: Cursor, frames: &mut Vec<Bytes>) -> Given {
+        if cursor == self.last.load(Ordering::Acquire) {
+            return Given { cursor, has_more: false };
+        }
         let mut inner = self.lock();
         let oldest = inner.frames.front().map_or(inner.last + 1, |(number, _)| *number);
         if cursor + 1 < oldest {
             drop(inner);
             inner = self.flushed();
-            metrics::counter!("orderboard_readers_caught_up_total").increment(1);
-            let frame = inner.merged_since(&self.name, cursor).unwrap_or_else(|| inner.snapshot(&self.name));
-            return Given { frames: vec![frame.wire()], cursor: inner.last, has_more: false };
+            metrics::counter!("orderboard_readers_merged_total").increment(1);
+            let frame = inner.merged_since(&self.name, cursor);
+            let (cursor, frame) = match frame {
+                Some(frame) => (inner.last, frame.wire()),
+                None => {
+                    let changed = inner.changed;
+                    let (_, snapshot) = inner.snapshot(&self.name, |at, _| at >= changed);
+                    (inner.last, snapshot.message())
+                }
+            };
+            frames.push(frame);
+            return Given { cursor, has_more: false };
         }
-        let mut given = Given { frames: Vec::new(), cursor, has_more: false };
+        let mut given = Given { cursor, has_more: false };
         let mut bytes = 0;
         let skip = usize::try_from(cursor + 1 - oldest).unwrap_or(usize::MAX);
-        for (number, frame) in inner.frames.iter().skip(skip) {
+        for (number, frame) in inner.frames.range(skip.min(inner.frames.len())..) {
             if bytes > 0 && bytes + frame.len() > GATHER_BYTES_MAX {
                 given.has_more = true;
                 break;
             }
             bytes += frame.len();
-            given.frames.push(frame.wire());
+            frames.push(frame.wire());
             given.cursor = *number;
         }
         given
@@ -153,36 +188,38 @@ impl Board {
         inner.replica.reload(rows);
         inner.pending_seq = Some(position.seq);
         if inner.position.epoch == position.epoch {
-            inner.flush(&self.name);
+            inner.flush(&self.name, self.is_watched());
         } else {
             inner.replica.settle();
             inner.position = position;
             inner.forget_log();
         }
-        let last = inner.last;
-        drop(inner);
-        self.moved.send_replace(last);
+        self.last.store(inner.last, Ordering::Release);
     }
 
-    /// Sends what changed since the last flush as one frame; nothing when nothing did.
-    pub(super) fn flush(&self) {
-        drop(self.flushed());
+    /// Makes what changed since the last flush one frame; tells how many changes it holds.
+    pub(super) fn flush(&self) -> usize {
+        let mut inner = self.lock();
+        let changes = inner.flush(&self.name, self.is_watched());
+        self.last.store(inner.last, Ordering::Release);
+        changes
     }
 
-    /// The board with everything sent that was applied: only then do its rows and its sequence number belong together.
+    fn is_watched(&self) -> bool {
+        self.watchers.load(Ordering::Acquire) > 0
+    }
+
+    /// The board with everything encoded that was applied: only then do its rows and its sequence number belong together.
     fn flushed(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.lock();
-        let before = inner.last;
-        inner.flush(&self.name);
-        if inner.last != before {
-            self.moved.send_replace(inner.last);
-        }
+        inner.flush(&self.name, self.is_watched());
+        self.last.store(inner.last, Ordering::Release);
         inner
     }
 
     /// Lets every reader prove its copy.
     pub(super) fn tick(&self, now: time::OffsetDateTime) {
-        if self.moved.receiver_count() == 0 {
+        if !self.is_watched() {
             return;
         }
         let mut inner = self.flushed();
@@ -195,9 +232,7 @@ impl Board {
         };
         let frame = Frame::json(&tick);
         inner.push(frame);
-        let last = inner.last;
-        drop(inner);
-        self.moved.send_replace(last);
+        self.last.store(inner.last, Ordering::Release);
     }
 
     /// A panic while the lock was held would have left the log half-written; there is no code in here that panics.
@@ -219,28 +254,38 @@ impl Inner {
     }
 
     /// A board's sequence number is that of the last message that changed *this board*: the same on every node, and
-    /// standing still while other rows make the news. Rows that came directly leave it where it is.
-    fn flush(&mut self, board: &str) {
+    /// standing still while other rows make the news. Rows that came directly leave it where it is. A board that nobody
+    /// watches is not encoded: who joins begins behind it.
+    fn flush(&mut self, board: &str, is_watched: bool) -> usize {
         let pending = self.pending_seq.take();
         let changes = self.replica.settle();
         if changes.is_empty() {
-            return;
+            return 0;
         }
-        self.snapshot = None;
+        self.resumes.clear();
         let prev = self.position.seq;
         self.position.seq = pending.unwrap_or(prev).max(prev);
-        let row_of = |change: &Change| match change {
-            Change::Up(id) => self.replica.row(*id).map(|row| &**row),
-            Change::Removed(..) => None,
-        };
-        let ups: Vec<&Row> = changes.iter().filter_map(row_of).collect();
-        let removals = changes.iter().filter_map(|change| match change {
-            Change::Removed(id, why) => Some((*id, *why)),
-            Change::Up(_) => None,
-        });
-        let frame = diff(board, &self.position, prev, &ups, &removals.collect());
-        self.push(frame);
+        if is_watched {
+            let row_of = |change: &Change| match change {
+                Change::Up(id) => self.replica.row(*id).map(|row| &**row),
+                Change::Removed(..) => None,
+            };
+            let ups: Vec<&Row> = changes.iter().filter_map(row_of).collect();
+            let removals = changes.iter().filter_map(|change| match change {
+                Change::Removed(id, why) => Some((*id, *why)),
+                Change::Up(_) => None,
+            });
+            let frame = diff(board, &self.position, prev, &ups, &removals.collect());
+            metrics::histogram!("orderboard_frame_changes").record(changes.len() as f64);
+            self.push(frame);
+        } else {
+            self.last += 1;
+            self.frames.clear();
+            self.frames_bytes = 0;
+        }
+        self.changed = self.last;
         self.log(&changes, pending.is_none());
+        changes.len()
     }
 
     fn log(&mut self, changes: &[Change], is_direct: bool) {
@@ -261,38 +306,60 @@ impl Inner {
     /// Another epoch: nothing that was sent before links to what comes.
     fn forget_log(&mut self) {
         self.snapshot = None;
+        self.resumes.clear();
         self.pending_seq = None;
         // A number is skipped, so that no reader's cursor looks up to date.
         self.last += 2;
+        self.changed = self.last;
         self.frames.clear();
         self.frames_bytes = 0;
         self.changes.clear();
         self.forgotten = Logged { frame: self.last, seq: self.position.seq, id: 0, removal: None, is_direct: false };
     }
 
-    fn snapshot(&mut self, board: &str) -> Frame {
-        if let Some(snapshot) = &self.snapshot {
-            return snapshot.clone();
+    /// The last snapshot that was built, if it will do, or a new one; and the frame it holds.
+    fn snapshot(&mut self, board: &str, will_do: impl FnOnce(Cursor, &Self) -> bool) -> (Cursor, Arc<Snapshot>) {
+        if let Some((at, snapshot)) = &self.snapshot
+            && will_do(*at, self)
+        {
+            return (*at, snapshot.clone());
         }
-        let mut text = String::with_capacity(256 + self.replica.shown_count() * 320);
+        let mut text = String::with_capacity(160 + self.replica.shown_count() * 320);
         text.push_str(r#"{"type":"snapshot","#);
         place(&mut text, board, &self.position.epoch);
         text.push_str(&format!(r#","seq":{},"checksum":{},"orders":["#, self.position.seq, self.replica.checksum()));
         list(&mut text, self.replica.shown().map(|row| &*row.json));
         text.push_str("]}");
-        let frame = Frame::text(&text);
-        self.snapshot = Some(frame.clone());
-        frame
+        metrics::counter!("orderboard_snapshots_built_total").increment(1);
+        let etag = format!("{}-{}-{}", self.position.epoch, self.position.seq, self.last);
+        let snapshot = Arc::new(Snapshot::new(&text, etag));
+        self.snapshot = Some((self.last, snapshot.clone()));
+        (self.last, snapshot)
+    }
+
+    /// How much was sent after this frame; nothing when it is not remembered.
+    fn bytes_after(&self, cursor: Cursor) -> Option<usize> {
+        let oldest = self.frames.front().map_or(self.last + 1, |(number, _)| *number);
+        let skip = usize::try_from((cursor + 1).checked_sub(oldest)?).ok()?;
+        Some(self.frames.iter().skip(skip).map(|(_, frame)| frame.len()).sum())
     }
 
     /// The merged diff for a reader that comes back with a position of this epoch.
-    fn diff_since(&self, board: &str, epoch: &str, seq: u64) -> Option<Frame> {
+    fn diff_since(&mut self, board: &str, epoch: &str, seq: u64) -> Option<Frame> {
         let is_remembered = seq > self.forgotten.seq || (seq == self.forgotten.seq && !self.forgotten.is_direct);
         if *epoch != *self.position.epoch || seq > self.position.seq || !is_remembered {
             return None;
         }
+        if let Some((_, known)) = self.resumes.iter().find(|(from, _)| *from == seq) {
+            return Some(known.clone());
+        }
         let missed = |logged: &&Logged| logged.seq > seq || (logged.is_direct && logged.seq == seq);
-        self.merged(board, seq, self.changes.iter().rev().take_while(missed))
+        let frame = self.merged(board, seq, self.changes.iter().rev().take_while(missed))?;
+        self.resumes.push_back((seq, frame.clone()));
+        if self.resumes.len() > RESUMES_MAX {
+            self.resumes.pop_front();
+        }
+        Some(frame)
     }
 
     /// The merged diff for a reader that has fallen behind the frames.

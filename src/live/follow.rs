@@ -1,7 +1,8 @@
 //! Following the news: the one task that applies what the bus delivers to boards, users' channels and sessions, loads
-//! what it has to, and flushes. The first change goes out at once; what arrives within the next few milliseconds goes
-//! as one frame.
+//! what it has to, and hands what is new to the fan-out: at once when that is idle, and otherwise when it has ended a round,
+//! so that what has arrived meanwhile goes as one frame.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,8 +21,10 @@ use crate::domain::order::{BoardOrder, Order, Status};
 use crate::store::changes::EndedSession;
 use crate::store::orders::Listed;
 
-/// Changes that follow each other closer than this share a frame.
-const GATHER_FOR: Duration = Duration::from_millis(5);
+/// How long a change may wait for the end of the round that is under way.
+const GATHER_FOR: Duration = Duration::from_millis(20);
+/// Events applied before anything is written, when many wait.
+const EVENTS_AT_ONCE: usize = 256;
 /// After a gap, users' channels are told what changed in this time and a little more.
 const USERS_LOOK_BACK: Duration = Duration::from_secs(30);
 const USERS_ROWS_MAX: u32 = 20_000;
@@ -29,41 +32,51 @@ const USERS_ROWS_MAX: u32 = 20_000;
 pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Option<&Order>, Option<u64>)) {
     let mut ticks = tokio::time::interval(TICK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flushed_at = Instant::now();
-    let mut flush_due: Option<Instant> = None;
+    let fanout = &live.shared.fanout;
     let mut behind_since = OffsetDateTime::now_utc();
+    // Since when something has been applied and not been sent.
+    let mut unsent_since: Option<Instant> = None;
     loop {
-        let due = flush_due.unwrap_or_else(|| Instant::now() + TICK_EVERY);
+        let due = unsent_since.unwrap_or_else(Instant::now) + GATHER_FOR;
         tokio::select! {
-            event = feed.next() => match event {
-                None => return,
-                Some(FeedEvent::Items { at, items }) => {
-                    apply(&live, Some(at.seq), &items, &observe);
-                    behind_since = OffsetDateTime::now_utc();
+            event = feed.next() => {
+                let Some(first) = event else { break };
+                let mut next = Some(first);
+                for _ in 0..EVENTS_AT_ONCE {
+                    let Some(event) = next else { break };
+                    match event {
+                        FeedEvent::Items { at, items } => {
+                            apply(&live, Some(at.seq), &items, &observe);
+                            behind_since = OffsetDateTime::now_utc();
+                        }
+                        FeedEvent::Direct(items) => apply(&live, None, &items, &observe),
+                        FeedEvent::Reload(position) => {
+                            reload(&live, &position).await;
+                            resync_users(&live, behind_since).await;
+                            live.shared.is_synced.store(true, Ordering::Release);
+                        }
+                    }
+                    next = feed.ready();
                 }
-                Some(FeedEvent::Direct(items)) => apply(&live, None, &items, &observe),
-                Some(FeedEvent::Reload(position)) => {
-                    reload(&live, &position).await;
-                    resync_users(&live, behind_since).await;
-                    live.shared.is_synced.store(true, Ordering::Release);
-                }
-            },
-            () = tokio::time::sleep_until(due), if flush_due.is_some() => {}
-            _ = ticks.tick() => live.shared.boards.values().for_each(|board| board.tick(OffsetDateTime::now_utc())),
-        }
-        if flushed_at.elapsed() < GATHER_FOR {
-            flush_due.get_or_insert(flushed_at + GATHER_FOR);
-            if flush_due.is_some_and(|due| due > Instant::now()) {
-                continue;
+                unsent_since.get_or_insert_with(Instant::now);
+            }
+            () = fanout.round_ended() => {}
+            () = tokio::time::sleep_until(due), if unsent_since.is_some() => {}
+            _ = ticks.tick() => {
+                live.shared.boards.values().for_each(|board| board.tick(OffsetDateTime::now_utc()));
+                fanout.wake();
             }
         }
-        flush_due = None;
-        flushed_at = Instant::now();
-        for board in live.shared.boards.values() {
-            board.flush();
-            refill(&live, board).await;
+        if unsent_since.is_some_and(|since| fanout.has_idle() || since.elapsed() >= GATHER_FOR) {
+            unsent_since = None;
+            for board in live.shared.boards.values() {
+                board.flush();
+                refill(&live, board).await;
+            }
+            fanout.wake();
         }
     }
+    fanout.end();
 }
 
 fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item, Option<&Order>, Option<u64>)) {
@@ -102,10 +115,11 @@ fn unreadable(item: &Item, error: &serde_json::Error) {
 
 fn apply_order(live: &Live, seq: Option<u64>, order: &Order) {
     let category = order.category.as_ref().and_then(|slug| live.board(&format!("category:{slug}")));
+    let open = (order.status == Status::Open).then(|| Arc::new(row(order)));
     for board in live.board("all").into_iter().chain(category) {
-        board.apply(seq, |replica| match order.status {
-            Status::Open => replica.put(row(order)),
-            status => replica.remove(order.id, order.version, Removal::from(status)),
+        board.apply(seq, |replica| match (&open, order.status) {
+            (Some(row), _) => replica.put(row.clone()),
+            (None, status) => replica.remove(order.id, order.version, Removal::from(status)),
         });
     }
     tell_order(live, order);
@@ -199,6 +213,7 @@ async fn refill(live: &Live, board: &Board) {
 
 async fn open_orders(live: &Live, board: &Board, below: u64, limit: u32) -> Result<Vec<Row>> {
     let category = board.name().strip_prefix("category:").map(str::to_owned);
+    metrics::counter!("orderboard_board_loads_total").increment(1);
     let orders = live.store().orders(&Listed::Open { category }, below, limit).await?;
     Ok(orders.iter().map(row).collect())
 }

@@ -3,7 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// A whole text message as it goes on the wire, and where its payload begins.
+/// A whole message as it goes on the wire, and where its payload begins.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     wire: Bytes,
@@ -11,11 +11,36 @@ pub(super) struct Frame {
 }
 
 const FINAL_TEXT: u8 = 0x81;
+const FINAL_BINARY: u8 = 0x82;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
 
 impl Frame {
     pub(super) fn text(payload: &str) -> Self {
+        Self::new(FINAL_TEXT, payload.as_bytes())
+    }
+
+    pub(super) fn binary(payload: &[u8]) -> Self {
+        Self::new(FINAL_BINARY, payload)
+    }
+
+    pub(super) fn ping() -> Self {
+        Self::new(PING, b"")
+    }
+
+    /// The answer to a ping: what it carried.
+    pub(super) fn pong(payload: &[u8]) -> Self {
+        Self::new(PONG, payload)
+    }
+
+    pub(super) fn close(code: u16, reason: &str) -> Self {
+        Self::new(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+    }
+
+    fn new(first: u8, payload: &[u8]) -> Self {
         let mut wire = BytesMut::with_capacity(payload.len() + 10);
-        wire.put_u8(FINAL_TEXT);
+        wire.put_u8(first);
         match payload.len() {
             len @ 0..126 => wire.put_u8(len as u8),
             len @ 126..=0xFFFF => {
@@ -28,7 +53,7 @@ impl Frame {
             }
         }
         let payload_at = wire.len() as u8;
-        wire.extend_from_slice(payload.as_bytes());
+        wire.extend_from_slice(payload);
         Self { wire: wire.freeze(), payload_at }
     }
 

@@ -8,11 +8,16 @@
 
 mod board;
 mod client;
+mod compress;
+mod fanout;
 mod follow;
 mod frame;
+mod inbound;
+mod line;
 mod protocol;
 mod replica;
 mod sessions;
+mod snapshot;
 mod socket;
 mod users;
 
@@ -28,8 +33,9 @@ use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
 
-pub use self::board::{Board, Snapshot};
+pub use self::board::Board;
 pub use self::sessions::{Sessions, TokenHasher};
+pub use self::snapshot::Snapshot;
 pub use self::socket::serve;
 
 /// How often each watched board proves itself to its watchers.
@@ -57,6 +63,7 @@ struct Shared {
     store: Store,
     boards: HashMap<String, Arc<Board>>,
     users: users::Users,
+    fanout: fanout::Fanout,
     /// Executors of orders whose taking was told lately.
     executors: moka::sync::Cache<u64, u64>,
     sessions: Sessions,
@@ -93,6 +100,7 @@ impl Live {
                 store,
                 boards,
                 users: users::Users::default(),
+                fanout: fanout::Fanout::start(std::thread::available_parallelism().map_or(1, usize::from)),
                 executors: moka::sync::Cache::new(EXECUTORS_MAX),
                 sockets: AtomicUsize::new(0),
                 sockets_max: config.sockets_max,
@@ -132,6 +140,7 @@ impl Live {
     /// Tells every socket to come back elsewhere, spread over a while, and refuses new ones.
     pub fn drain(&self, drain: Drain) {
         self.shared.draining.send_replace(Some(drain));
+        self.shared.fanout.wake_sockets();
     }
 
     fn store(&self) -> &Store {

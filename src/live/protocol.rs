@@ -11,9 +11,17 @@ use crate::domain::user::{Party, Role};
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ClientMessage {
     Auth { token: String },
-    Watch { board: String, epoch: Option<String>, seq: Option<u64> },
+    Watch { board: String, epoch: Option<String>, seq: Option<u64>, compress: Option<Compression> },
     Unwatch { board: String },
     Ping { t: serde_json::Number },
+}
+
+/// How a client may want its snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Compression {
+    /// One binary message: the message's text, compressed.
+    Gzip,
 }
 
 pub(super) const CLIENT_TYPES: [&str; 4] = ["auth", "watch", "unwatch", "ping"];

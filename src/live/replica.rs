@@ -47,7 +47,7 @@ pub(super) struct Replica {
 
 impl Replica {
     /// Puts an open order's row in, unless a newer state is known.
-    pub(super) fn put(&mut self, row: Row) {
+    pub(super) fn put(&mut self, row: Arc<Row>) {
         let id = row.id;
         let older_than = |known: u64| row.version <= known;
         if self.rows.get(&id).is_some_and(|known| older_than(known.version)) || self.gone.get(&id).is_some_and(|gone| older_than(gone.0)) {
@@ -58,7 +58,7 @@ impl Replica {
             return;
         }
         self.gone.remove(&id);
-        self.rows.insert(id, Arc::new(row));
+        self.rows.insert(id, row);
         self.touched.insert(id);
     }
 
@@ -94,7 +94,7 @@ impl Replica {
     pub(super) fn refill(&mut self, rows: Vec<Row>) {
         self.bottom = bottom_of(&rows, RESERVE);
         for row in rows {
-            self.put(row);
+            self.put(Arc::new(row));
         }
     }
 

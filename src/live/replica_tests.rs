@@ -21,9 +21,9 @@ fn loaded(ids: std::ops::RangeInclusive<u64>) -> Replica {
 fn an_older_state_never_replaces_a_newer_one() {
     let mut replica = loaded(1..=3);
     replica.remove(2, 3, Removal::Taken);
-    replica.put(row(2, 2));
+    replica.put(Arc::new(row(2, 2)));
     assert_eq!(replica.settle(), [Change::Removed(2, Removal::Taken)]);
-    replica.put(row(2, 4));
+    replica.put(Arc::new(row(2, 4)));
     replica.remove(2, 3, Removal::Taken);
     assert_eq!(replica.settle(), [Change::Up(2)]);
 }
@@ -31,16 +31,16 @@ fn an_older_state_never_replaces_a_newer_one() {
 #[test]
 fn the_same_news_twice_changes_nothing() {
     let mut replica = loaded(1..=3);
-    replica.put(row(4, 1));
+    replica.put(Arc::new(row(4, 1)));
     assert_eq!(replica.settle(), [Change::Up(4)]);
-    replica.put(row(4, 1));
+    replica.put(Arc::new(row(4, 1)));
     assert!(replica.settle().is_empty());
 }
 
 #[test]
 fn a_new_order_pushes_the_oldest_out_of_the_window() {
     let mut replica = loaded(1..=1_000);
-    replica.put(row(1_001, 1));
+    replica.put(Arc::new(row(1_001, 1)));
     assert_eq!(replica.settle(), [Change::Up(1_001), Change::Removed(1, Removal::Window)]);
     assert_eq!(replica.shown_count(), SHOWN_MAX);
 }
@@ -55,7 +55,7 @@ fn a_gap_is_filled_from_the_reserve() {
 #[test]
 fn rows_beneath_a_full_window_are_nobodys_business() {
     let mut replica = loaded(1..=1_500);
-    replica.put(row(7, 2));
+    replica.put(Arc::new(row(7, 2)));
     assert!(replica.settle().is_empty());
 }
 
@@ -93,7 +93,7 @@ fn a_client_that_applies_the_changes_always_has_what_is_shown() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let id = (seed >> 33) % 2_600 + 1;
             let version = (seed >> 20) % 50 + 2;
-            if seed & 0x10000 == 0 { replica.put(row(id, version)) } else { replica.remove(id, version, Removal::Taken) }
+            if seed & 0x10000 == 0 { replica.put(Arc::new(row(id, version))) } else { replica.remove(id, version, Removal::Taken) }
         }
         for change in replica.settle() {
             match change {

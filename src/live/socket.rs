@@ -1,149 +1,160 @@
-//! One socket's life, in one task: what the client says, what the boards and the user's channel have new, the heartbeat,
-//! and the end. Reading, control frames and the close handshake are tungstenite's; the shared frames are written past
-//! it, straight from the bytes that everybody shares, so that its write buffer stays empty (it never shrinks: one
-//! snapshot would cost each socket 300 kB for life).
+//! One socket's life, in one task: what the client says, what its user's channel has new, the heartbeat, and the end. What
+//! the boards have new is written by the fan-out without this task; it only takes over when the kernel takes no more.
 //!
-//! While a frame is being written nothing else is: a frame of tungstenite's in the middle of ours would break both.
+//! While a reader is that slow, nothing it says is heard either: its own backlog is the answer to it.
 
-mod write;
-
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use time::OffsetDateTime;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
-use tokio_tungstenite::tungstenite::{Error, Message, error::CapacityError};
 
-use self::write::write_frames;
-use super::board::{Board, Cursor};
+use super::board::Joined;
 use super::client::{self, Allowance, Allowed, Unusable};
+use super::fanout::Place;
 use super::frame::Frame;
-use super::protocol::{ClientMessage, ServerMessage, Viewer, close};
+use super::inbound::{Heard, Inbound, MESSAGE_BYTES_MAX, Violation};
+use super::line::{Line, Scratch, Written};
+use super::protocol::{ClientMessage, Compression, ServerMessage, Viewer, close};
 use super::users::Subscription;
 use super::{Drain, HEARTBEAT, Live};
 use crate::domain::order::unix_ms;
 use crate::store::sessions::Session;
 
-/// Longest message a client may send.
-const MESSAGE_BYTES_MAX: usize = 4_096;
-const READ_BUFFER_BYTES: usize = 1_024;
 const WATCHES_MAX: usize = 16;
+/// A whole message fits.
+const READ_BYTES: usize = MESSAGE_BYTES_MAX + 64;
 /// A peer that has been silent for this long is pinged…
 const PING_AFTER: Duration = Duration::from_secs(20);
 /// …and given up after this.
 const SILENT_AFTER: Duration = Duration::from_secs(60);
+/// A peer whose buffers have not taken a single byte for this long is as good as dead.
+const STALLED_FOR: Duration = Duration::from_secs(75);
 /// How long to wait for the peer's half of the close handshake.
 const CLOSING_FOR: Duration = Duration::from_secs(2);
 
 /// Why a socket ends.
-pub(super) enum End {
+enum End {
     /// The peer closed, or the connection broke.
     Gone,
+    /// The peer closed as it should and is answered with its code.
+    Answer(u16),
     Close(u16, &'static str),
 }
 
-impl From<std::io::Error> for End {
-    fn from(_: std::io::Error) -> Self {
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
         End::Gone
+    }
+}
+
+impl From<Violation> for End {
+    fn from(violation: Violation) -> Self {
+        match violation {
+            Violation::TooLong => End::Close(close::TOO_LARGE, "messages are at most 4096 bytes"),
+            Violation::NotUtf8 => End::Close(1007, "text frames are UTF-8"),
+            Violation::Protocol => End::Close(1002, "this is not the websocket protocol"),
+        }
     }
 }
 
 type Step = Result<(), End>;
 
-struct Watch {
-    board: Arc<Board>,
-    cursor: Cursor,
-    moved: watch::Receiver<u64>,
-}
+const SESSION_ENDED: End = End::Close(close::SESSION_ENDED, "session ended");
 
-struct Socket<S> {
-    ws: WebSocketStream<S>,
+struct Socket {
+    line: Arc<Line>,
     live: Live,
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     user: Option<Subscription>,
-    watches: Vec<Watch>,
+    inbound: Inbound,
     allowance: Allowance,
     heard_at: Instant,
     /// When this node wants the socket gone, once it is draining.
     leave_at: Option<Instant>,
 }
 
-/// Counts the socket for as long as it lives.
-struct Counted(Live);
+/// The socket's place among all, for as long as it lives.
+struct Counted {
+    live: Live,
+    place: Place,
+}
 
 impl Counted {
-    fn new(live: &Live) -> Self {
+    fn new(live: &Live, line: &Arc<Line>) -> Self {
         let open = live.shared.sockets.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::gauge!("orderboard_sockets").set(open as f64);
-        Self(live.clone())
+        Self { live: live.clone(), place: live.shared.fanout.add(line.clone()) }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let open = self.0.shared.sockets.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.live.shared.fanout.remove(self.place);
+        let open = self.live.shared.sockets.fetch_sub(1, Ordering::Relaxed) - 1;
         metrics::gauge!("orderboard_sockets").set(open as f64);
     }
 }
 
-/// Serves an upgraded connection until it ends.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(io: S, live: Live, session: Option<Session>) {
-    let _counted = Counted::new(&live);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+/// Serves an upgraded connection until it ends; `read_ahead` is what has been read from it already.
+pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Option<Session>) {
+    let line = Arc::new(Line::new(stream));
+    let _counted = Counted::new(&live, &line);
     let mut socket = Socket {
-        ws,
+        line,
         live,
         session: None,
         user: None,
-        watches: Vec::new(),
+        inbound: Inbound::new(&read_ahead),
         allowance: Allowance::new(Instant::now()),
         heard_at: Instant::now(),
         leave_at: None,
     };
     let end = socket.run(session).await.err().unwrap_or(End::Gone);
     if let Some(user) = socket.user.take() {
-        socket.live.shared.users.leave(user);
+        socket.live.shared.users.leave(&user, &socket.line);
     }
-    if let End::Close(code, reason) = end {
-        socket.close(code, reason).await;
+    socket.line.close();
+    match end {
+        End::Gone => {}
+        End::Answer(code) => Box::pin(socket.farewell(code, "")).await,
+        End::Close(code, reason) => {
+            metrics::counter!("orderboard_sockets_closed_total", "code" => code.to_string()).increment(1);
+            Box::pin(socket.farewell(code, reason)).await;
+        }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+impl Socket {
     async fn run(&mut self, session: Option<Session>) -> Step {
-        self.sign_in(session).await?;
-        let mut draining = self.live.shared.draining.subscribe();
-        draining.mark_changed();
+        // What happens rarely is boxed: a task is as large as the largest thing it may ever wait for.
+        Box::pin(self.sign_in(session)).await?;
+        Box::pin(self.obey()).await?;
         loop {
-            self.send_private().await?;
-            self.send_boards().await?;
+            if self.user.as_ref().is_some_and(Subscription::has_news) {
+                Box::pin(self.send_private()).await?;
+            }
+            if self.leave_at.is_none() {
+                Box::pin(self.drain()).await?;
+            }
+            if self.line.is_behind()? {
+                Box::pin(self.catch_up()).await?;
+                continue;
+            }
             let check_at = self.check_at();
-            let Self { ws, watches, user, .. } = self;
             tokio::select! {
-                message = ws.next() => match message {
-                    Some(Ok(message)) => self.hear(message).await?,
-                    Some(Err(error)) => return Err(end_of(&error)),
-                    None => return Err(End::Gone),
-                },
-                () = boards_moved(watches) => {}
-                () = user_moved(user) => {}
-                _ = draining.changed() => {
-                    let drain = *draining.borrow_and_update();
-                    self.drain(drain).await?;
+                readable = self.line.stream().readable() => {
+                    readable?;
+                    if self.read()? {
+                        Box::pin(self.obey()).await?;
+                    }
                 }
-                () = tokio::time::sleep_until(check_at) => self.check().await?,
+                () = self.line.woken() => {}
+                () = tokio::time::sleep_until(check_at) => Box::pin(self.check()).await?,
             }
         }
     }
@@ -151,11 +162,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Says hello as this user (or as a guest), then where the user's money stands.
     async fn sign_in(&mut self, session: Option<Session>) -> Step {
         if let Some(before) = self.user.take() {
-            self.live.shared.users.leave(before);
+            self.live.shared.users.leave(&before, &self.line);
         }
         // Subscribed first, read afterwards: what changes meanwhile comes with a newer version.
-        self.user = session.as_ref().map(|session| self.live.shared.users.subscribe(session.actor.user.id));
-        self.session = session;
+        self.user = session.as_ref().map(|session| self.live.shared.users.subscribe(session.actor.user.id, self.line.clone()));
+        self.session = session.map(Box::new);
         let now = OffsetDateTime::now_utc();
         let hello = ServerMessage::Hello {
             protocol: 1,
@@ -185,52 +196,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    async fn send_boards(&mut self) -> Step {
-        for place in 0..self.watches.len() {
-            loop {
-                let watch = &mut self.watches[place];
-                watch.moved.mark_unchanged();
-                let given = watch.board.since(watch.cursor);
-                watch.cursor = given.cursor;
-                if given.frames.is_empty() {
-                    break;
-                }
-                self.write(given.frames).await?;
-                if !given.has_more {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     async fn send_private(&mut self) -> Step {
         let session_id = self.session_id();
         let Some(user) = &mut self.user else { return Ok(()) };
-        user.moved.mark_unchanged();
         let private = user.channel.since(user.cursor, session_id);
         user.cursor = private.cursor;
         // The end of the session may be among what a stalled socket has missed.
         if private.is_over || (private.has_gap && self.live.sessions().has_ended(session_id)) {
-            return Err(End::Close(close::SESSION_ENDED, "session ended"));
+            return Err(SESSION_ENDED);
         }
-        if !private.frames.is_empty() {
-            self.write(private.frames).await?;
-        }
+        self.write(private.frames).await?;
         if private.has_gap { self.send_balances().await } else { Ok(()) }
     }
 
-    async fn hear(&mut self, message: Message) -> Step {
-        self.heard_at = Instant::now();
-        let text = match message {
-            Message::Text(text) => Some(text),
-            Message::Binary(_) => None,
-            Message::Close(_) => {
-                // tungstenite has queued the answer; see that it leaves.
-                let _ = self.ws.flush().await;
-                return Err(End::Gone);
+    /// Takes what has arrived; false when nothing had.
+    fn read(&mut self) -> Result<bool, End> {
+        let mut bytes = [0_u8; READ_BYTES];
+        match self.line.stream().try_read(&mut bytes) {
+            Ok(0) => Err(End::Gone),
+            Ok(count) => {
+                self.heard_at = Instant::now();
+                self.inbound.push(&bytes[..count]);
+                Ok(true)
             }
-            _ => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(_) => Err(End::Gone),
+        }
+    }
+
+    /// Does what the client has said so far.
+    async fn obey(&mut self) -> Step {
+        while let Some(heard) = self.inbound.next()? {
+            self.hear(heard).await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, heard: Heard) -> Step {
+        let text = match heard {
+            Heard::Text(text) => Some(text),
+            Heard::Binary => None,
+            Heard::Ping(payload) => return self.send(&Frame::pong(&payload)).await,
+            Heard::Pong => return Ok(()),
+            Heard::Close(code) => return Err(End::Answer(code)),
         };
         match self.allowance.next(self.heard_at) {
             Allowed::Yes => {}
@@ -254,9 +262,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.refuse("unavailable", "sessions cannot be read at the moment; try again").await
                 }
             },
-            ClientMessage::Watch { board, epoch, seq } => self.watch(&board, epoch.as_deref().zip(seq)).await,
+            ClientMessage::Watch { board, epoch, seq, compress } => self.watch(&board, epoch.as_deref().zip(seq), compress).await,
             ClientMessage::Unwatch { board } => {
-                self.watches.retain(|watch| watch.board.name() != board);
+                self.line.unwatch(&board);
                 Ok(())
             }
             ClientMessage::Ping { t } => {
@@ -265,22 +273,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    async fn watch(&mut self, name: &str, had: Option<(&str, u64)>) -> Step {
+    async fn watch(&mut self, name: &str, had: Option<(&str, u64)>, compress: Option<Compression>) -> Step {
         let Some(board) = self.live.board(name).cloned() else {
             return self.refuse("unknown_board", "there is no such board; watch `all` or `category:SLUG`").await;
         };
-        self.watches.retain(|watch| watch.board.name() != name);
-        if self.watches.len() >= WATCHES_MAX {
+        if self.line.watches_besides(name) >= WATCHES_MAX {
             return self.refuse("limit", "a socket watches at most 16 boards; unwatch one first").await;
         }
-        let moved = board.moved();
-        let (frame, cursor) = board.join(had);
-        self.watches.push(Watch { board, cursor, moved });
-        self.write(vec![frame]).await
+        let (joined, cursor) = board.join(had);
+        let first = match (joined, compress) {
+            (Joined::Resumed(diff), _) => diff,
+            (Joined::Anew(snapshot), None) => snapshot.message(),
+            (Joined::Anew(snapshot), Some(Compression::Gzip)) => snapshot.compressed_message().await,
+        };
+        let written = self.line.watch(board, cursor, first, &mut Scratch::default())?;
+        self.until_written(written).await
     }
 
-    async fn drain(&mut self, drain: Option<Drain>) -> Step {
-        let Some(Drain { after, spread }) = drain else { return Ok(()) };
+    async fn drain(&mut self) -> Step {
+        let Some(Drain { after, spread }) = *self.live.shared.draining.borrow() else { return Ok(()) };
         self.leave_at = Some(Instant::now() + after + spread);
         let message = ServerMessage::Drain { after_ms: after.as_millis() as u64, spread_ms: spread.as_millis() as u64 };
         self.send(&Frame::json(&message)).await
@@ -306,10 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if silent_for >= SILENT_AFTER {
             return Err(End::Close(close::SILENT, "nothing was heard for 60 s"));
         }
-        if silent_for >= PING_AFTER {
-            self.ws.send(Message::Ping(Bytes::new())).await.map_err(|_| End::Gone)?;
-        }
-        Ok(())
+        if silent_for >= PING_AFTER { self.send(&Frame::ping()).await } else { Ok(()) }
     }
 
     async fn refuse(&mut self, code: &'static str, detail: &str) -> Step {
@@ -321,51 +329,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     async fn write(&mut self, frames: Vec<Bytes>) -> Step {
-        let session_id = self.session_id();
-        write_frames(&mut self.ws, frames, self.user.as_ref(), session_id).await
+        let written = self.line.send(frames, &mut Scratch::default())?;
+        self.until_written(written).await
+    }
+
+    async fn until_written(&mut self, written: Written) -> Step {
+        if written == Written::Part { self.catch_up().await } else { Ok(()) }
+    }
+
+    /// Waits for a slow reader until it has everything. Its session may end meanwhile.
+    async fn catch_up(&mut self) -> Step {
+        let mut scratch = Scratch::default();
+        let mut give_up_at = Instant::now() + STALLED_FOR;
+        loop {
+            tokio::select! {
+                writable = self.line.stream().writable() => writable?,
+                () = self.line.woken() => {}
+                () = tokio::time::sleep_until(give_up_at) => {
+                    metrics::counter!("orderboard_sockets_stalled_total").increment(1);
+                    return Err(End::Gone);
+                }
+            }
+            let session_id = self.session_id();
+            if self.user.as_ref().is_some_and(|user| user.channel.since(user.cursor, session_id).is_over) {
+                return Err(SESSION_ENDED);
+            }
+            let written = self.line.resume(&mut scratch)?;
+            if scratch.tally.bytes > 0 {
+                give_up_at = Instant::now() + STALLED_FOR;
+            }
+            scratch.tally.report();
+            if written == Written::All {
+                return Ok(());
+            }
+        }
     }
 
     fn session_id(&self) -> u64 {
         self.session.as_ref().map_or(0, |session| session.actor.session_id)
     }
 
-    /// Says why, and reads on for a moment: closing with unread bytes would reset the connection and lose the reason.
-    async fn close(&mut self, code: u16, reason: &'static str) {
-        metrics::counter!("orderboard_sockets_closed_total", "code" => code.to_string()).increment(1);
-        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+    /// Says the last words, and reads on for a moment: closing with unread bytes would reset the connection and lose them.
+    async fn farewell(&mut self, code: u16, reason: &str) {
+        let words = Frame::close(code, reason);
         let farewell = async {
-            let _ = self.ws.send(Message::Close(Some(frame))).await;
-            let mut unread = [0_u8; 1_024];
-            while matches!(self.ws.get_mut().read(&mut unread).await, Ok(1..)) {}
+            let mut scratch = Scratch::default();
+            let mut written = self.line.send([words.wire()], &mut scratch)?;
+            while written == Written::Part {
+                self.line.stream().writable().await?;
+                written = self.line.resume(&mut scratch)?;
+            }
+            let mut unread = [0_u8; READ_BYTES];
+            loop {
+                self.line.stream().readable().await?;
+                match self.line.stream().try_read(&mut unread) {
+                    Ok(0) => return Ok(()),
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                    Ok(_) | Err(_) => {}
+                }
+            }
         };
         // Nothing here touches the database: cutting it short is safe.
-        let _ = tokio::time::timeout(CLOSING_FOR, farewell).await;
-    }
-}
-
-fn end_of(error: &Error) -> End {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => End::Close(close::TOO_LARGE, "messages are at most 4096 bytes"),
-        Error::Utf8(_) => End::Close(1007, "text frames are UTF-8"),
-        Error::Protocol(_) => End::Close(1002, "this is not the websocket protocol"),
-        _ => End::Gone,
-    }
-}
-
-async fn boards_moved(watches: &mut [Watch]) {
-    match watches {
-        [] => std::future::pending().await,
-        [only] => drop(only.moved.changed().await),
-        several => {
-            let changes = several.iter_mut().map(|watch| Box::pin(watch.moved.changed()));
-            drop(futures_util::future::select_all(changes).await);
-        }
-    }
-}
-
-async fn user_moved(user: &mut Option<Subscription>) {
-    match user {
-        Some(user) => drop(user.moved.changed().await),
-        None => std::future::pending().await,
+        let _: Result<io::Result<()>, _> = tokio::time::timeout(CLOSING_FOR, farewell).await;
     }
 }

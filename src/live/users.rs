@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use tokio::sync::watch;
 
 use super::frame::Frame;
+use super::line::Line;
 use crate::domain::news::Subject;
 
 /// Things a channel remembers; a socket that has missed more is told to read anew.
@@ -21,11 +21,12 @@ pub(super) struct Users {
 
 pub(super) struct Channel {
     log: Mutex<Log>,
-    moved: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct Log {
+    /// The user's sockets, woken whenever there is something for them.
+    lines: Vec<Arc<Line>>,
     last: u64,
     /// Oldest first; one message about each subject.
     messages: VecDeque<Message>,
@@ -53,28 +54,35 @@ pub(super) struct Private {
 /// A socket's hold on a channel: the channel is forgotten with its last socket.
 pub(super) struct Subscription {
     pub(super) channel: Arc<Channel>,
-    pub(super) moved: watch::Receiver<u64>,
     pub(super) cursor: u64,
-    pub(super) user_id: u64,
+    user_id: u64,
+}
+
+impl Subscription {
+    pub(super) fn has_news(&self) -> bool {
+        self.channel.lock().last != self.cursor
+    }
 }
 
 impl Users {
-    pub(super) fn subscribe(&self, user_id: u64) -> Subscription {
-        // The receiver is made under the map's lock, where `leave` counts receivers: a channel in the map is never one
-        // that is about to be forgotten.
-        let entry =
-            self.channels.entry(user_id).or_insert_with(|| Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) }));
-        let moved = entry.moved.subscribe();
-        let channel = entry.clone();
-        drop(entry);
-        let cursor = channel.lock().last;
-        Subscription { channel, moved, cursor, user_id }
+    pub(super) fn subscribe(&self, user_id: u64, line: Arc<Line>) -> Subscription {
+        // The map's lock is held while the socket is put on the list, and while `leave` looks whether the list is empty: a
+        // channel in the map is never one that is about to be forgotten.
+        let entry = self.channels.entry(user_id).or_insert_with(|| Arc::new(Channel { log: Mutex::default() }));
+        let cursor = {
+            let mut log = entry.lock();
+            log.lines.push(line);
+            log.last
+        };
+        Subscription { channel: entry.clone(), cursor, user_id }
     }
 
-    pub(super) fn leave(&self, subscription: Subscription) {
-        let user_id = subscription.user_id;
-        drop(subscription);
-        self.channels.remove_if(&user_id, |_, channel| channel.moved.receiver_count() == 0);
+    pub(super) fn leave(&self, subscription: &Subscription, line: &Arc<Line>) {
+        self.channels.remove_if(&subscription.user_id, |_, channel| {
+            let mut log = channel.lock();
+            log.lines.retain(|other| !Arc::ptr_eq(other, line));
+            log.lines.is_empty()
+        });
     }
 
     pub(super) fn is_here(&self, user_id: u64) -> bool {
@@ -88,14 +96,10 @@ impl Users {
     /// Hands a message to the user's sockets; an older version of the same thing never follows a newer one.
     pub(super) fn send(&self, user_id: u64, subject: Subject, version: u64, frame: impl FnOnce() -> Frame) {
         let Some(channel) = self.channels.get(&user_id).map(|entry| entry.clone()) else { return };
-        let last = {
-            let mut log = channel.lock();
-            if !log.put(subject, version, frame) {
-                return;
-            }
-            log.last
-        };
-        channel.moved.send_replace(last);
+        let mut log = channel.lock();
+        if log.put(subject, version, frame) {
+            log.lines.iter().for_each(|line| line.wake());
+        }
     }
 }
 

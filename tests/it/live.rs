@@ -520,7 +520,7 @@ async fn two_hundred_stalled_readers_delay_nobody_cost_little_and_end_with_the_e
         assert_eq!(watcher.state.board("all").resyncs, 0);
     }
     let metrics = node.call("GET", "/metrics", None, &Value::Null).await.text();
-    for counted in ["orderboard_readers_caught_up_total", "orderboard_socket_writes_waited_total"] {
+    for counted in ["orderboard_readers_merged_total", "orderboard_socket_writes_waited_total"] {
         let count = metrics.lines().find_map(|line| line.strip_prefix(counted)?.trim().parse::<u64>().ok()).unwrap_or(0);
         println!("{counted} {count}");
         assert!(count >= STALLED as u64 / 2, "they did not stall");
