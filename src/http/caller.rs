@@ -1,5 +1,7 @@
 //! Who is calling: the session of a bearer token, or of the cookie. A header beats a cookie.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
@@ -11,10 +13,10 @@ use crate::domain::refusal::Refusal;
 use crate::store::sessions::Session;
 
 /// A caller who is signed in.
-pub(super) struct Caller(pub(super) Session);
+pub(super) struct Caller(pub(super) Arc<Session>);
 
 /// A caller who may be a guest.
-pub(super) struct MaybeCaller(pub(super) Option<Session>);
+pub(super) struct MaybeCaller(pub(super) Option<Arc<Session>>);
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;

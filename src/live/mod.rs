@@ -14,6 +14,7 @@ mod follow;
 mod frame;
 mod inbound;
 mod line;
+mod lookups;
 mod protocol;
 mod replica;
 mod sessions;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::bus::Feed;
+use crate::domain::ledger::Account;
 use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
@@ -67,6 +69,8 @@ struct Shared {
     /// Executors of orders whose taking was told lately.
     executors: moka::sync::Cache<u64, u64>,
     sessions: Sessions,
+    /// What users have, read for sockets that begin.
+    accounts: lookups::Lookups<u64, Arc<[Account]>>,
     sockets: AtomicUsize,
     sockets_max: usize,
     is_synced: AtomicBool,
@@ -96,7 +100,11 @@ impl Live {
         let live = Self {
             shared: Arc::new(Shared {
                 node: config.node,
-                sessions: Sessions::new(store.clone(), config.hash_token),
+                sessions: Sessions::start(store.clone(), config.hash_token),
+                accounts: {
+                    let store = store.clone();
+                    lookups::Lookups::start(move |user_ids| accounts(store.clone(), user_ids))
+                },
                 store,
                 boards,
                 users: users::Users::default(),
@@ -146,6 +154,15 @@ impl Live {
     fn store(&self) -> &Store {
         &self.shared.store
     }
+}
+
+/// What these users have, by user.
+async fn accounts(store: Store, user_ids: Vec<u64>) -> Result<HashMap<u64, Arc<[Account]>>> {
+    let mut by_user: HashMap<u64, Vec<Account>> = HashMap::new();
+    for news in store.accounts_of_users(&user_ids).await? {
+        by_user.entry(news.user_id).or_default().push(news.account);
+    }
+    Ok(by_user.into_iter().map(|(user_id, accounts)| (user_id, accounts.into())).collect())
 }
 
 /// Why live state could not be read.

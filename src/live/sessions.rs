@@ -1,11 +1,14 @@
 //! Who is signed in, in this node's memory: a session is read once and remembered for half a minute, or until news says
 //! that it ended.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::Result;
+use super::lookups::Lookups;
 use crate::store::Store;
 use crate::store::sessions::{Session, TokenHash};
 
@@ -21,44 +24,35 @@ pub type TokenHasher = fn(&str) -> TokenHash;
 
 #[derive(Clone)]
 pub struct Sessions {
-    store: Store,
+    lookups: Lookups<TokenHash, Arc<Session>>,
     hash: TokenHasher,
-    by_token: moka::sync::Cache<TokenHash, Session>,
+    by_token: moka::sync::Cache<TokenHash, Arc<Session>>,
     /// Sessions that ended lately: a look-up that was under way meanwhile must not bring one back.
     ended: moka::sync::Cache<u64, ()>,
 }
 
 impl Sessions {
-    pub(super) fn new(store: Store, hash: TokenHasher) -> Self {
+    pub(super) fn start(store: Store, hash: TokenHasher) -> Self {
         let by_token = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
         let ended = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(ENDED_FOR).build();
-        Self { store, hash, by_token, ended }
+        Self { lookups: Lookups::start(move |hashes| look_up(store.clone(), hashes)), hash, by_token, ended }
     }
 
     /// The living session of a token, or nothing.
-    pub async fn find(&self, token: &str) -> Result<Option<Session>> {
+    pub async fn find(&self, token: &str) -> Result<Option<Arc<Session>>> {
         if token.is_empty() || token.len() > TOKEN_LEN_MAX {
             return Ok(None);
         }
         let hash = (self.hash)(token);
-        let now = OffsetDateTime::now_utc();
-        let known = self.by_token.get(&hash);
-        let session = match known {
+        let session = match self.by_token.get(&hash) {
             Some(session) => session,
             None => {
-                let Some(session) = self.store.session_by_token(&hash, now).await? else { return Ok(None) };
+                let Some(session) = self.lookups.find(hash).await? else { return Ok(None) };
                 self.by_token.insert(hash, session.clone());
-                // At most once in the time it is remembered, and nobody waits for it.
-                let (store, id) = (self.store.clone(), session.actor.session_id);
-                tokio::spawn(async move {
-                    if let Err(error) = store.touch_session(id, now).await {
-                        tracing::debug!(%error, "last use of a session was not noted");
-                    }
-                });
                 session
             }
         };
-        let is_living = session.expires_at > now && !self.ended.contains_key(&session.actor.session_id);
+        let is_living = session.expires_at > OffsetDateTime::now_utc() && !self.ended.contains_key(&session.actor.session_id);
         Ok(is_living.then_some(session))
     }
 
@@ -71,4 +65,20 @@ impl Sessions {
     pub fn forget(&self, session_id: u64) {
         self.ended.insert(session_id, ());
     }
+}
+
+/// The living sessions of these tokens. That they are used is noted at most once in the time they are remembered, and nobody
+/// waits for it.
+async fn look_up(store: Store, hashes: Vec<TokenHash>) -> Result<HashMap<TokenHash, Arc<Session>>> {
+    let now = OffsetDateTime::now_utc();
+    let found = store.sessions_by_token(&hashes, now).await?;
+    if !found.is_empty() {
+        let ids = found.iter().map(|(_, session)| session.actor.session_id).collect();
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_sessions(ids, now).await {
+                tracing::debug!(%error, "last use of sessions was not noted");
+            }
+        });
+    }
+    Ok(found.into_iter().map(|(hash, session)| (hash, Arc::new(session))).collect())
 }

@@ -69,7 +69,7 @@ const SESSION_ENDED: End = End::Close(close::SESSION_ENDED, "session ended");
 struct Socket {
     line: Arc<Line>,
     live: Live,
-    session: Option<Box<Session>>,
+    session: Option<Arc<Session>>,
     user: Option<Subscription>,
     inbound: Inbound,
     allowance: Allowance,
@@ -101,7 +101,7 @@ impl Drop for Counted {
 }
 
 /// Serves an upgraded connection until it ends; `read_ahead` is what has been read from it already.
-pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Option<Session>) {
+pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Option<Arc<Session>>) {
     let line = Arc::new(Line::new(stream));
     let _counted = Counted::new(&live, &line);
     let mut socket = Socket {
@@ -130,7 +130,7 @@ pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Op
 }
 
 impl Socket {
-    async fn run(&mut self, session: Option<Session>) -> Step {
+    async fn run(&mut self, session: Option<Arc<Session>>) -> Step {
         // What happens rarely is boxed: a task is as large as the largest thing it may ever wait for.
         Box::pin(self.sign_in(session)).await?;
         Box::pin(self.obey()).await?;
@@ -160,13 +160,13 @@ impl Socket {
     }
 
     /// Says hello as this user (or as a guest), then where the user's money stands.
-    async fn sign_in(&mut self, session: Option<Session>) -> Step {
+    async fn sign_in(&mut self, session: Option<Arc<Session>>) -> Step {
         if let Some(before) = self.user.take() {
             self.live.shared.users.leave(&before, &self.line);
         }
         // Subscribed first, read afterwards: what changes meanwhile comes with a newer version.
         self.user = session.as_ref().map(|session| self.live.shared.users.subscribe(session.actor.user.id, self.line.clone()));
-        self.session = session.map(Box::new);
+        self.session = session;
         let now = OffsetDateTime::now_utc();
         let hello = ServerMessage::Hello {
             protocol: 1,
@@ -183,9 +183,9 @@ impl Socket {
 
     async fn send_balances(&mut self) -> Step {
         let Some(session) = &self.session else { return Ok(()) };
-        match self.live.store().accounts_of(session.actor.user.id).await {
+        match self.live.shared.accounts.find(session.actor.user.id).await {
             Ok(accounts) => {
-                let frames = accounts.iter().map(|account| Frame::json(&ServerMessage::Balance(account)).wire()).collect();
+                let frames = accounts.iter().flat_map(|accounts| accounts.iter()).map(|account| Frame::json(&ServerMessage::Balance(account)).wire()).collect();
                 self.write(frames).await
             }
             Err(error) => {

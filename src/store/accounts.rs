@@ -1,6 +1,6 @@
 //! Money accounts and their entries, as they are read. What moves them is in `books`.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, parts};
 use crate::domain::ledger::{Account, AccountKind, AccountNews};
 
 #[derive(sqlx::FromRow)]
@@ -39,6 +39,25 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(|row| row.news().map(|news| news.account)).collect()
+    }
+
+    /// What these users have, each one's in the order of [`Store::accounts_of`].
+    pub async fn accounts_of_users(&self, user_ids: &[u64]) -> Result<Vec<AccountNews>, StoreError> {
+        let mut found = Vec::with_capacity(user_ids.len() * 2);
+        for some in parts(user_ids) {
+            let mut query =
+                sqlx::QueryBuilder::new("select id, user_id, kind, currency, available, held, version from accounts where user_id in (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(*id);
+            }
+            query.push(") order by user_id, kind, currency");
+            let rows: Vec<AccountRow> = query.build_query_as().fetch_all(&self.pool).await?;
+            for row in rows {
+                found.push(row.news()?);
+            }
+        }
+        Ok(found)
     }
 
     /// The present state of these accounts, for news.

@@ -4,7 +4,7 @@
 use sqlx::MySqlConnection;
 use time::OffsetDateTime;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, parts};
 use crate::domain::user::{Actor, Party, Role};
 
 /// SHA-256 of a token.
@@ -20,12 +20,23 @@ pub struct Session {
 
 #[derive(sqlx::FromRow)]
 struct LivingRow {
+    token_hash: Vec<u8>,
     id: u64,
     user_id: u64,
     role: String,
     expires_at: OffsetDateTime,
     email: String,
     name: String,
+}
+
+impl LivingRow {
+    fn session(self) -> Result<(TokenHash, Session), StoreError> {
+        let corrupt = |what: String| StoreError::Corrupt(format!("session {} has {what}", self.id));
+        let role = Role::parse(&self.role).ok_or_else(|| corrupt(format!("role {}", self.role)))?;
+        let hash = TokenHash::try_from(&*self.token_hash).map_err(|_| corrupt("a token hash of another length".into()))?;
+        let actor = Actor { user: Party { id: self.user_id, name: self.name }, role, session_id: self.id };
+        Ok((hash, Session { actor, email: self.email, expires_at: self.expires_at }))
+    }
 }
 
 pub struct NewSession<'a> {
@@ -51,22 +62,25 @@ pub struct SessionRow {
 }
 
 impl Store {
-    /// The living session of a token, with its user, or nothing.
-    pub async fn session_by_token(&self, hash: &TokenHash, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
-        let row: Option<LivingRow> = sqlx::query_as(
-            "select s.id, s.user_id, s.role, s.expires_at, u.email, u.name from sessions s join users u on u.id = s.user_id \
-             where s.token_hash = ? and s.ended_at is null and s.expires_at > ? and u.closed_at is null",
-        )
-        .bind(hash.as_slice())
-        .bind(now)
-        .fetch_optional(&self.pool)
-        .await?;
-        row.map(|row| {
-            let role = Role::parse(&row.role).ok_or_else(|| StoreError::Corrupt(format!("session {} has role {}", row.id, row.role)))?;
-            let actor = Actor { user: Party { id: row.user_id, name: row.name }, role, session_id: row.id };
-            Ok(Session { actor, email: row.email, expires_at: row.expires_at })
-        })
-        .transpose()
+    /// The living sessions of these tokens, each with its user.
+    pub async fn sessions_by_token(&self, hashes: &[TokenHash], now: OffsetDateTime) -> Result<Vec<(TokenHash, Session)>, StoreError> {
+        let mut found = Vec::with_capacity(hashes.len());
+        for some in parts(hashes) {
+            let mut query = sqlx::QueryBuilder::new(
+                "select s.token_hash, s.id, s.user_id, s.role, s.expires_at, u.email, u.name from sessions s \
+                 join users u on u.id = s.user_id where s.token_hash in (",
+            );
+            let mut list = query.separated(", ");
+            for hash in some {
+                list.push_bind(hash.as_slice());
+            }
+            query.push(") and s.ended_at is null and s.expires_at > ").push_bind(now).push(" and u.closed_at is null");
+            let rows: Vec<LivingRow> = query.build_query_as().fetch_all(&self.pool).await?;
+            for row in rows {
+                found.push(row.session()?);
+            }
+        }
+        Ok(found)
     }
 
     /// The user's living sessions, newest first.
@@ -96,9 +110,20 @@ impl Store {
         Ok(ended.rows_affected() == 1)
     }
 
-    /// Notes that a session was used; called at most once a minute for each.
-    pub async fn touch_session(&self, session_id: u64, now: OffsetDateTime) -> Result<(), StoreError> {
-        sqlx::query("update sessions set last_seen_at = ? where id = ?").bind(now).bind(session_id).execute(&self.pool).await?;
+    /// Notes that these sessions were used; called at most twice a minute for each. In ascending order, so that two nodes
+    /// cannot wait for each other.
+    pub async fn touch_sessions(&self, mut ids: Vec<u64>, now: OffsetDateTime) -> Result<(), StoreError> {
+        ids.sort_unstable();
+        for some in parts(&ids) {
+            let mut query = sqlx::QueryBuilder::new("update sessions set last_seen_at = ");
+            query.push_bind(now).push(" where id in (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            query.build().execute(&self.pool).await?;
+        }
         Ok(())
     }
 }
