@@ -10,6 +10,7 @@ mod admin_payouts;
 mod audit;
 mod billing;
 mod board;
+mod caching;
 mod caller;
 mod csv;
 mod error;

@@ -8,6 +8,7 @@
 
 mod board;
 mod client;
+mod compress;
 mod follow;
 mod frame;
 mod protocol;

@@ -9,6 +9,7 @@ mod support;
 mod audit;
 mod bad_input;
 mod billing;
+mod board_http;
 mod bus_feed;
 mod cancellation;
 mod faults;
