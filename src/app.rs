@@ -144,7 +144,7 @@ impl App {
             payout_rules: PayoutRules { min: config.payouts.payout_min, methods: config.payouts.payout_methods },
             sandbox: Sandbox::new(&flow, listener.as_ref().and_then(|listener| listener.local_addr().ok())),
             origins: config.origins,
-            metrics,
+            metrics: Box::new(move || telemetry::render(&metrics)),
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
         });

@@ -1,13 +1,21 @@
 //! Logs to standard error, and the recorder that all metrics go to. Set up once a process.
 
+mod names;
+mod process;
+
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// Bounds of the latency histogram, in seconds.
-const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
+/// Bounds of whatever ends in `_seconds`.
+const SECONDS: [f64; 16] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+/// Bounds of whatever counts things gathered: `_changes`, `_size`.
+const COUNTS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+/// The exporter keeps each value that was recorded until somebody sums them up. Nobody may ever ask for /metrics.
+const SUM_UP_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts logging: `RUST_LOG` decides what, JSON when `ORDERBOARD_LOG=json`.
 pub fn log() {
@@ -24,13 +32,38 @@ pub fn metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new().set_buckets(&SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
+            let builder = with_bounds(PrometheusBuilder::new()).unwrap_or_else(|_| PrometheusBuilder::new());
             let recorder = builder.build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("another metrics recorder is in force; /metrics stays empty");
             }
+            names::register();
+            let summed_up = handle.clone();
+            let thread = std::thread::Builder::new().name("metrics".to_owned());
+            let spawned = thread.spawn(move || {
+                loop {
+                    std::thread::sleep(SUM_UP_EVERY);
+                    summed_up.run_upkeep();
+                }
+            });
+            if let Err(error) = spawned {
+                tracing::warn!(%error, "metrics are summed up only when they are asked for");
+            }
             handle
         })
         .clone()
+}
+
+/// Everything in Prometheus' text format, the process's own figures as they are now. Reads /proc: milliseconds.
+pub fn render(handle: &PrometheusHandle) -> String {
+    process::measure();
+    handle.render()
+}
+
+fn with_bounds(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError> {
+    builder
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_changes".to_owned()), &COUNTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &COUNTS)
 }

@@ -1,11 +1,12 @@
-//! The board as one cacheable answer: the same object as the websocket's snapshot.
+//! The board as one cacheable answer: the same object as the websocket's snapshot, compressed once for all who ask.
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::Api;
+use super::caching::{is_known, takes_gzip};
 use super::error::{Answer, Problem, not_modified, typed_ok};
 use super::extract::Query;
 use crate::domain::refusal::Refusal;
@@ -20,12 +21,21 @@ pub(super) async fn snapshot(State(api): State<Api>, headers: HeaderMap, Query(q
     let name = query.board.as_deref().unwrap_or("all");
     let board = api.live.board(name).ok_or(Refusal::NotFound("board"))?;
     let snapshot = board.snapshot();
-    let etag = HeaderValue::from_str(&format!("\"{}\"", snapshot.etag())).map_err(|_| Problem::internal())?;
-    let mut response = match headers.get(IF_NONE_MATCH) {
-        Some(known) if *known == etag => not_modified(),
-        _ => typed_ok("application/json", snapshot.json()),
+    let is_gzip = takes_gzip(&headers);
+    // Each coding has a tag of its own: a strong tag promises the very bytes.
+    let etag = format!("\"{}{}\"", snapshot.etag(), if is_gzip { "-gz" } else { "" });
+    let mut response = if is_known(&headers, &etag) {
+        not_modified()
+    } else if is_gzip {
+        let mut response = typed_ok("application/json", snapshot.gzip().await);
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        typed_ok("application/json", snapshot.json())
     };
+    let etag = HeaderValue::from_str(&etag).map_err(|_| Problem::internal())?;
     response.headers_mut().insert(ETAG, etag);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
     Ok(response)
 }

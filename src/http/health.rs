@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::response::Response;
 use serde_json::json;
 
 use super::Api;
@@ -28,7 +27,8 @@ pub(super) async fn ready(State(api): State<Api>) -> Answer {
 }
 
 /// Prometheus text format.
-pub(super) async fn metrics(State(api): State<Api>) -> Response {
+pub(super) async fn metrics(State(api): State<Api>) -> Answer {
     metrics::gauge!("orderboard_sockets").set(api.live.sockets() as f64);
-    typed_ok("text/plain; version=0.0.4", api.metrics.render())
+    let text = tokio::task::spawn_blocking(move || (api.metrics)()).await.map_err(|_| Problem::internal())?;
+    Ok(typed_ok("text/plain; version=0.0.4", text))
 }

@@ -10,6 +10,7 @@ mod admin_payouts;
 mod audit;
 mod billing;
 mod board;
+mod caching;
 mod caller;
 mod csv;
 mod error;
@@ -70,7 +71,8 @@ pub struct Doors {
     pub sandbox: Option<Sandbox>,
     /// Origins besides the request's own host from which pages may act with a cookie.
     pub origins: Vec<String>,
-    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    /// The figures as text; takes milliseconds.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,

@@ -6,11 +6,12 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, VARY};
+use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use bytes::Bytes;
 use rust_embed::RustEmbed;
 
+use super::caching::takes_gzip;
 use super::caller::named_cookie;
 use super::error::{Answer, Problem, method_not_allowed, typed_ok};
 use super::{Api, Mode};
@@ -103,8 +104,7 @@ pub(super) fn language(headers: &HeaderMap) -> &'static str {
 }
 
 fn body(plain: Bytes, gzip: Option<Bytes>, content_type: &'static str, headers: &HeaderMap) -> axum::response::Response {
-    let takes_gzip = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("gzip"));
-    let mut response = match gzip.filter(|_| takes_gzip) {
+    let mut response = match gzip.filter(|_| takes_gzip(headers)) {
         Some(gzip) => {
             let mut response = typed_ok(content_type, gzip);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

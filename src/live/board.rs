@@ -45,7 +45,7 @@ struct Inner {
     last: u64,
     /// Number of the last frame that changed the board; ticks come after it.
     changed: u64,
-    frames: VecDeque<(u64, Frame)>,
+    frames: VecDeque<Sent>,
     frames_bytes: usize,
     changes: VecDeque<Logged>,
     /// The last change that is no longer in `changes`: who has less than this cannot be brought up to date by them.
@@ -56,6 +56,13 @@ struct Inner {
     snapshot: Option<(Cursor, Arc<Snapshot>)>,
     /// Diffs from these sequence numbers to the present one.
     resumes: VecDeque<(u64, Frame)>,
+}
+
+/// A frame for all watchers.
+struct Sent {
+    number: u64,
+    frame: Frame,
+    changes: usize,
 }
 
 /// A row's change as it was sent: in which frame, and reaching which sequence number.
@@ -75,6 +82,8 @@ pub(super) type Cursor = u64;
 /// How far a reader has been given what came after its cursor.
 pub(super) struct Given {
     pub(super) cursor: Cursor,
+    /// Changes in the frames.
+    pub(super) changes: usize,
     /// There is more to ask for at once.
     pub(super) has_more: bool,
 }
@@ -139,10 +148,10 @@ impl Board {
     /// Puts what came after `cursor` into `frames`, which is empty.
     pub(super) fn since(&self, cursor: Cursor, frames: &mut Vec<Bytes>) -> Given {
         if cursor == self.last.load(Ordering::Acquire) {
-            return Given { cursor, has_more: false };
+            return Given { cursor, changes: 0, has_more: false };
         }
         let mut inner = self.lock();
-        let oldest = inner.frames.front().map_or(inner.last + 1, |(number, _)| *number);
+        let oldest = inner.frames.front().map_or(inner.last + 1, |sent| sent.number);
         if cursor + 1 < oldest {
             drop(inner);
             inner = self.flushed();
@@ -157,12 +166,12 @@ impl Board {
                 }
             };
             frames.push(frame);
-            return Given { cursor, has_more: false };
+            return Given { cursor, changes: 0, has_more: false };
         }
-        let mut given = Given { cursor, has_more: false };
+        let mut given = Given { cursor, changes: 0, has_more: false };
         let mut bytes = 0;
         let skip = usize::try_from(cursor + 1 - oldest).unwrap_or(usize::MAX);
-        for (number, frame) in inner.frames.range(skip.min(inner.frames.len())..) {
+        for Sent { number, frame, changes } in inner.frames.range(skip.min(inner.frames.len())..) {
             if bytes > 0 && bytes + frame.len() > GATHER_BYTES_MAX {
                 given.has_more = true;
                 break;
@@ -170,6 +179,7 @@ impl Board {
             bytes += frame.len();
             frames.push(frame.wire());
             given.cursor = *number;
+            given.changes += changes;
         }
         given
     }
@@ -231,7 +241,7 @@ impl Board {
             server_ms: unix_ms(now),
         };
         let frame = Frame::json(&tick);
-        inner.push(frame);
+        inner.push(frame, 0);
         self.last.store(inner.last, Ordering::Release);
     }
 
@@ -242,13 +252,13 @@ impl Board {
 }
 
 impl Inner {
-    fn push(&mut self, frame: Frame) {
+    fn push(&mut self, frame: Frame, changes: usize) {
         self.last += 1;
         self.frames_bytes += frame.len();
-        self.frames.push_back((self.last, frame));
+        self.frames.push_back(Sent { number: self.last, frame, changes });
         while self.frames.len() > FRAMES_MAX || (self.frames_bytes > FRAMES_BYTES_MAX && self.frames.len() > 1) {
-            if let Some((_, old)) = self.frames.pop_front() {
-                self.frames_bytes -= old.len();
+            if let Some(old) = self.frames.pop_front() {
+                self.frames_bytes -= old.frame.len();
             }
         }
     }
@@ -277,7 +287,7 @@ impl Inner {
             });
             let frame = diff(board, &self.position, prev, &ups, &removals.collect());
             metrics::histogram!("orderboard_frame_changes").record(changes.len() as f64);
-            self.push(frame);
+            self.push(frame, changes.len());
         } else {
             self.last += 1;
             self.frames.clear();
@@ -327,11 +337,12 @@ impl Inner {
         let mut text = String::with_capacity(160 + self.replica.shown_count() * 320);
         text.push_str(r#"{"type":"snapshot","#);
         place(&mut text, board, &self.position.epoch);
-        text.push_str(&format!(r#","seq":{},"checksum":{},"orders":["#, self.position.seq, self.replica.checksum()));
+        let (seq, checksum) = (self.position.seq, self.replica.checksum());
+        text.push_str(&format!(r#","seq":{seq},"checksum":{checksum},"orders":["#));
         list(&mut text, self.replica.shown().map(|row| &*row.json));
         text.push_str("]}");
         metrics::counter!("orderboard_snapshots_built_total").increment(1);
-        let etag = format!("{}-{}-{}", self.position.epoch, self.position.seq, self.last);
+        let etag = format!("{}-{seq}-{checksum:08x}", self.position.epoch);
         let snapshot = Arc::new(Snapshot::new(&text, etag));
         self.snapshot = Some((self.last, snapshot.clone()));
         (self.last, snapshot)
@@ -339,9 +350,9 @@ impl Inner {
 
     /// How much was sent after this frame; nothing when it is not remembered.
     fn bytes_after(&self, cursor: Cursor) -> Option<usize> {
-        let oldest = self.frames.front().map_or(self.last + 1, |(number, _)| *number);
+        let oldest = self.frames.front().map_or(self.last + 1, |sent| sent.number);
         let skip = usize::try_from((cursor + 1).checked_sub(oldest)?).ok()?;
-        Some(self.frames.iter().skip(skip).map(|(_, frame)| frame.len()).sum())
+        Some(self.frames.iter().skip(skip).map(|sent| sent.frame.len()).sum())
     }
 
     /// The merged diff for a reader that comes back with a position of this epoch.

@@ -68,15 +68,17 @@ pub(super) struct Scratch {
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) frames: u64,
+    pub(super) changes: u64,
     pub(super) bytes: u64,
     pub(super) writes: u64,
 }
 
 impl Tally {
     pub(super) fn report(&mut self) {
-        let Self { frames, bytes, writes } = std::mem::take(self);
+        let Self { frames, changes, bytes, writes } = std::mem::take(self);
         if writes > 0 {
             metrics::counter!("orderboard_frames_written_total").increment(frames);
+            metrics::counter!("orderboard_changes_written_total").increment(changes);
             metrics::counter!("orderboard_bytes_written_total").increment(bytes);
             metrics::counter!("orderboard_socket_writes_total").increment(writes);
         }
@@ -186,6 +188,7 @@ impl Out {
                 let watch = &mut self.watches[place];
                 let given = watch.board.since(watch.cursor, &mut scratch.frames);
                 watch.cursor = given.cursor;
+                scratch.tally.changes += given.changes as u64;
                 if scratch.frames.is_empty() {
                     break;
                 }

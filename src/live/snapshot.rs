@@ -27,7 +27,7 @@ impl Snapshot {
         self.compressed().await.payload()
     }
 
-    /// What tells this state from every other; the form it is sent in is not part of it.
+    /// What tells this state from every other, the same on every node; the coding it is sent in is not part of it.
     pub fn etag(&self) -> &str {
         &self.etag
     }
@@ -42,14 +42,8 @@ impl Snapshot {
         self.compressed().await.wire()
     }
 
+    /// A millisecond or two of work for the first who asks; the others wait without holding a thread.
     async fn compressed(&self) -> &Frame {
-        self.compressed
-            .get_or_init(async || {
-                let json = self.message.payload();
-                // A few milliseconds of work, during which others want to run.
-                let packed = tokio::task::spawn_blocking(move || gzip(&json)).await;
-                Frame::binary(&packed.unwrap_or_else(|_| gzip(&self.message.payload())))
-            })
-            .await
+        self.compressed.get_or_init(async || Frame::binary(&gzip(&self.message.payload()))).await
     }
 }

@@ -4,7 +4,7 @@
 import workerUrl from './worker?sharedworker&url';
 import { Hub } from './hub';
 import type { HubMessage, TabMessage } from './messages';
-import { openSocket } from './platform';
+import { openSocket, unpack } from './platform';
 
 const PING_MS = 5_000;
 const PONG_MS = 3_000;
@@ -165,7 +165,7 @@ export class HubClient {
 /** The same hub in this page, over a channel of its own. */
 function ownHubPort(): TabPort {
   const { port1, port2 } = new MessageChannel();
-  const hub = new Hub({ open: openSocket, whenReleased: () => {}, idle: () => port1.close() });
+  const hub = new Hub({ open: openSocket, unpack, whenReleased: () => {}, idle: () => port1.close() });
   hub.attach(port1 as never);
   port1.start();
   port2.start();

@@ -4,6 +4,7 @@
  */
 import { Backoff, drainMs } from './backoff';
 import { ClockOffset } from './clock';
+import { Inbox, type Unpack } from './inbox';
 import {
   CLOSE_SESSION_ENDED, CLOSE_SILENT, parseFrame, type ClientFrame, type HelloFrame, type ServerFrame,
 } from './protocol';
@@ -21,6 +22,8 @@ export type SocketLike = {
 export type ConnectionEvents = {
   hello(frame: HelloFrame): void;
   frame(frame: ServerFrame): void;
+  /** A binary message could not be unpacked: what it said is lost. */
+  unreadable(): void;
   lost(): void;
   ended(): void;
   clock(offsetMs: number): void;
@@ -49,6 +52,7 @@ export class Connection {
   constructor(
     private readonly open: () => SocketLike,
     private readonly events: ConnectionEvents,
+    private readonly unpack: Unpack | null = null,
   ) {}
 
   get live(): boolean {
@@ -82,22 +86,30 @@ export class Connection {
     this.#socket = socket;
     this.#silenceLimitMs = FIRST_SILENCE_MS;
     this.#listenForSilence();
+    // Of this socket alone: what is still being unpacked when it is lost is asked for again anyway.
+    const isCurrent = () => this.#socket === socket;
+    const inbox = new Inbox(
+      this.unpack,
+      (text, heardMs) => isCurrent() && this.#read(text, heardMs),
+      () => isCurrent() && this.events.unreadable(),
+    );
     socket.onmessage = (event) => {
-      if (this.#socket === socket) this.#received(event.data);
+      if (!isCurrent()) return;
+      this.lastFrameMs = Date.now();
+      this.#listenForSilence();
+      inbox.put(event.data, this.lastFrameMs);
     };
     socket.onclose = (event) => {
-      if (this.#socket === socket) this.#lost(event.code);
+      if (isCurrent()) this.#lost(event.code);
     };
     socket.onerror = null;
   }
 
-  #received(data: unknown): void {
-    this.lastFrameMs = Date.now();
-    this.#listenForSilence();
-    const frame = typeof data === 'string' ? parseFrame(data) : null;
+  #read(text: string, heardMs: number): void {
+    const frame = parseFrame(text);
     if (!frame) return;
     if (frame.type === 'hello') return this.#greeted(frame);
-    if (frame.type === 'pong') return this.#timed(frame.t, frame.server_ms);
+    if (frame.type === 'pong') return this.#timed(frame.t, heardMs, frame.server_ms);
     if (frame.type === 'drain') {
       // The socket still serves; leave it at a random moment and open the next one at once.
       clearTimeout(this.#drain);
@@ -123,8 +135,8 @@ export class Connection {
     this.#pings = setTimeout(() => this.#measure(left > 1 ? left - 1 : 1), left > 1 ? PING_GAP_MS : REPING_MS);
   }
 
-  #timed(sentMs: number, serverMs: number): void {
-    this.#clock.sample(sentMs, Date.now(), serverMs);
+  #timed(sentMs: number, heardMs: number, serverMs: number): void {
+    this.#clock.sample(sentMs, heardMs, serverMs);
     if (this.#clock.offset !== null) this.events.clock(this.#clock.offset);
   }
 

@@ -1,7 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SocketLike } from './connection';
 import { Hub } from './hub';
 import type { HubMessage, PortLike, TabMessage } from './messages';
+import { unpack } from './platform';
 import type { ClientFrame, ServerFrame } from './protocol';
 import { diff, order, snapshot, tick } from './samples';
 
@@ -21,6 +23,9 @@ class FakeSocket implements SocketLike {
   says(frame: ServerFrame) {
     this.onmessage?.({ data: JSON.stringify(frame) });
   }
+  saysPacked(frame: ServerFrame) {
+    this.onmessage?.({ data: Uint8Array.from(gzipSync(JSON.stringify(frame))).buffer });
+  }
   greets() {
     this.says({ type: 'hello', protocol: 1, node: 'n', server_ms: Date.now(), heartbeat_ms: 4000, user: null, expires_in_s: null });
   }
@@ -38,6 +43,14 @@ class FakeTab implements PortLike {
   }
   postMessage(message: HubMessage) {
     this.heard.push(structuredClone(message));
+    this.#wake();
+  }
+  #wake: () => void = () => {};
+  /** Resolves once it has heard as much. */
+  async hears(count: number, kind: HubMessage['kind']) {
+    while (this.kinds().filter((one) => one === kind).length < count) {
+      await new Promise<void>((woken) => (this.#wake = woken));
+    }
   }
   says(message: TabMessage) {
     this.onmessage?.({ data: message });
@@ -201,5 +214,93 @@ describe('the connection', () => {
     vi.advanceTimersByTime(20);
     expect(sockets).toHaveLength(2);
     expect(sockets[0]!.closed).toBe(true);
+  });
+});
+
+describe('a board that comes compressed', () => {
+  let tab: FakeTab;
+  beforeEach(() => {
+    vi.useRealTimers();
+    hub = new Hub({
+      open: () => {
+        sockets.push(new FakeSocket());
+        return socket();
+      },
+      unpack,
+      whenReleased: () => {},
+      idle,
+    });
+    tab = new FakeTab(hub, 'a');
+    socket().greets();
+  });
+  afterEach(() => tab.says({ kind: 'bye' }));
+  const plain = { type: 'watch', board: 'all' };
+  const packed = { ...plain, compress: 'gzip' };
+
+  test('is asked for so, and the diffs behind it wait for it', async () => {
+    expect(socket().watches()).toEqual([packed]);
+    socket().saysPacked(snapshot(1, [order(2)]));
+    socket().says(diff(1, 2, { up: [order(3)] }));
+    socket().says(diff(2, 3, { rm: [[2, 'taken']] }));
+    socket().says(tick(3, [order(3)]));
+    expect(tab.kinds()).not.toContain('snapshot');
+    await tab.hears(2, 'diff');
+    const heard = tab.heard.filter((message) => message.kind === 'snapshot' || message.kind === 'diff');
+    expect(heard).toMatchObject([
+      { kind: 'snapshot', orders: [{ id: 2 }] },
+      { kind: 'diff', up: [{ id: 3 }], rm: [] },
+      { kind: 'diff', up: [], rm: [[2, 'taken']] },
+    ]);
+    expect(socket().watches()).toHaveLength(1);
+  });
+
+  test('may come again in the middle', async () => {
+    socket().saysPacked(snapshot(1, [order(2)]));
+    socket().says(diff(1, 2, { up: [order(3)] }));
+    socket().saysPacked(snapshot(9, [order(7)], 'e2'));
+    socket().says({ ...diff(9, 10, { up: [order(8)] }), epoch: 'e2' });
+    await tab.hears(2, 'diff');
+    const late = new FakeTab(hub, 'b');
+    expect(late.heard.at(-1)).toMatchObject({ kind: 'snapshot', orders: [{ id: 8 }, { id: 7 }] });
+  });
+
+  test('is asked for plainly of a server that does not know how, until the next connection', () => {
+    socket().says({ type: 'error', code: 'malformed', detail: 'unknown field `compress`' });
+    socket().says({ type: 'error', code: 'malformed', detail: 'unknown field `compress`' });
+    expect(socket().watches()).toEqual([packed, plain]);
+    socket().says(snapshot(1, [order(2)]));
+    expect(tab.heard.at(-1)).toMatchObject({ kind: 'snapshot', orders: [{ id: 2 }] });
+    socket().onclose?.({ code: 1012 });
+    tab.says({ kind: 'hurry' });
+    socket().greets();
+    expect(sockets).toHaveLength(2);
+    expect(socket().watches()).toEqual([{ ...packed, epoch: 'e1', seq: 1 }]);
+  });
+
+  test('is asked for plainly for good when it cannot be unpacked', async () => {
+    socket().onmessage?.({ data: new Uint8Array([1, 2, 3]).buffer });
+    await new Promise<void>((asked) => {
+      const { send } = socket();
+      socket().send = (text) => {
+        send.call(socket(), text);
+        if (socket().watches().length === 2) asked();
+      };
+    });
+    expect(socket().watches()).toEqual([packed, plain]);
+    socket().onclose?.({ code: 1012 });
+    tab.says({ kind: 'hurry' });
+    socket().greets();
+    expect(socket().watches()).toEqual([plain]);
+  });
+
+  test('of a connection that is gone is not shown', async () => {
+    socket().saysPacked(snapshot(1, [order(2)]));
+    socket().onclose?.({ code: 1006 });
+    tab.says({ kind: 'hurry' });
+    socket().greets();
+    expect(socket().watches()).toEqual([packed]);
+    socket().saysPacked(snapshot(5, [order(6)]));
+    await tab.hears(1, 'snapshot');
+    expect(tab.heard.find((message) => message.kind === 'snapshot')).toMatchObject({ orders: [{ id: 6 }] });
   });
 });

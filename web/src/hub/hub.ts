@@ -6,8 +6,9 @@
  * memory when they are looked at again.
  */
 import { Connection, type SocketLike } from './connection';
+import type { Unpack } from './inbox';
 import type { HubMessage, Link, PortLike, TabMessage } from './messages';
-import type { Account, ServerFrame, User } from './protocol';
+import { MALFORMED, type Account, type ServerFrame, type User } from './protocol';
 import { Replica } from './replica';
 
 /** Watching again answers a hole; doing it more often than this would be a storm of our own. */
@@ -25,6 +26,8 @@ type Board = {
 
 export type HubOptions = {
   open: () => SocketLike;
+  /** Unpacks gzip; without it boards are asked for uncompressed. */
+  unpack?: Unpack | null;
   /** Calls back when the tab that holds this lock is gone. */
   whenReleased: (lock: string, gone: () => void) => void;
   /** The last tab left. */
@@ -42,10 +45,16 @@ export class Hub {
   #everLive = false;
   #user: User | null | undefined;
   #offset: number | null = null;
+  /** False for good once unpacking has failed. */
+  #canUnpack: boolean;
+  /** Whether to ask for compressed boards; a server that does not know how ends it until the next connection. */
+  #compress = false;
 
   constructor(private readonly options: HubOptions) {
+    this.#canUnpack = Boolean(options.unpack);
     this.#connection = new Connection(options.open, {
       hello: (frame) => {
+        this.#compress = this.#canUnpack;
         this.#user = frame.user;
         this.#everLive = true;
         this.#tell({ kind: 'user', user: frame.user });
@@ -53,13 +62,17 @@ export class Hub {
         this.#tellLink();
       },
       frame: (frame) => this.#frame(frame),
+      unreadable: () => {
+        this.#canUnpack = false;
+        this.#watchPlain();
+      },
       lost: () => this.#tellLink(),
       ended: () => this.#end(),
       clock: (offset) => {
         this.#offset = offset;
         this.#tell({ kind: 'clock', offset_ms: offset });
       },
-    });
+    }, options.unpack);
   }
 
   attach(port: PortLike): void {
@@ -155,7 +168,15 @@ export class Hub {
     board.askedMs = Date.now();
     const { epoch, seq } = board.replica;
     const from = resume && epoch !== null ? { epoch, seq } : {};
-    this.#connection.send({ type: 'watch', board: name, ...from });
+    const how = this.#compress ? { compress: 'gzip' as const } : {};
+    this.#connection.send({ type: 'watch', board: name, ...from, ...how });
+  }
+
+  /** The server does not know compression, or it did not work: ask for everything once more without. */
+  #watchPlain(): void {
+    if (!this.#compress) return;
+    this.#compress = false;
+    for (const name of this.#boards.keys()) this.#watch(name, true);
   }
 
   /** Ask again, at most once per 2 s. */
@@ -200,6 +221,8 @@ export class Hub {
         return this.#tell({ kind: 'order', order: frame.order });
       case 'notice':
         return this.#tell({ kind: 'notice', notice: frame });
+      case 'error':
+        if (frame.code === MALFORMED) this.#watchPlain();
     }
   }
 

@@ -6,6 +6,9 @@
 
 export const SUBPROTOCOL = 'orderboard.v1';
 
+/** The `error` of a server that does not know a field of ours. */
+export const MALFORMED = 'malformed';
+
 export type Role = 'customer' | 'executor' | 'admin';
 export type Person = { id: number; name: string };
 export type User = Person & { role: Role };
@@ -80,7 +83,7 @@ export type ServerFrame =
   | NoticeFrame | PongFrame | DrainFrame | ErrorFrame;
 
 export type ClientFrame =
-  | { type: 'watch'; board: string; epoch?: string; seq?: number }
+  | { type: 'watch'; board: string; epoch?: string; seq?: number; compress?: 'gzip' }
   | { type: 'unwatch'; board: string }
   | { type: 'ping'; t: number };
 
