@@ -43,7 +43,7 @@ use crate::store::Store;
 
 pub use self::csv::Exports;
 pub use self::sandbox::Sandbox;
-pub use self::server::{Server, ServerConfig};
+pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
 
 /// What is allowed where this server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
