@@ -12,7 +12,7 @@ use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Answer, Connection, DEADLINE, OwnDirectory, Request, User};
+use super::{Answer, Connection, DEADLINE, OwnDirectory, Request, TestApp, User};
 
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
@@ -65,6 +65,13 @@ impl Node {
         Self { address, child, log }
     }
 
+    /// The same beside a node of the test's own process: on its database, Redis and prefix.
+    pub(crate) async fn beside(app: &TestApp, settings: &[(&str, &str)]) -> Self {
+        let mut all = surroundings(app);
+        all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Self::start(&all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()).await
+    }
+
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
@@ -95,6 +102,18 @@ impl Node {
         let answer = async { Connection::open(self.address).await?.call(&request).await };
         tokio::time::timeout(DEADLINE, answer).await.expect("an answer in time").unwrap()
     }
+}
+
+/// What tells a process to work where this node does.
+pub(crate) fn surroundings(app: &TestApp) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", app.config.database_url.clone()),
+        ("REDIS_URL", app.config.redis_url.clone()),
+        ("ORDERBOARD_REDIS_PREFIX", app.config.redis_prefix.clone()),
+        ("ORDERBOARD_BILLING_STREAMS", app.config.billing_streams.clone()),
+        ("ORDERBOARD_MODE", "development".to_owned()),
+        ("ORDERBOARD_ROLES", "web".to_owned()),
+    ]
 }
 
 /// Users of a data directory's market, made as an operator makes them.
