@@ -14,7 +14,7 @@ use crate::bus::{Bus, BusConfig, BusError, Queue};
 use crate::config::descriptors::PLAIN_CONNECTIONS;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, router};
+use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, outdate_topups, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
@@ -33,6 +33,8 @@ const BOARDS_WITHIN: Duration = Duration::from_secs(10);
 pub struct AppConfig {
     pub listen: SocketAddr,
     pub port: Port,
+    /// Where the figures are served besides, and nothing else.
+    pub metrics_listen: Option<SocketAddr>,
     pub mode: Mode,
     pub database_url: String,
     pub redis_url: String,
@@ -53,6 +55,8 @@ pub struct AppConfig {
 pub enum StartError {
     #[error("cannot listen on {0}: {1}. Is another program using it? Choose another with ORDERBOARD_LISTEN")]
     Listen(SocketAddr, std::io::Error),
+    #[error("cannot listen on {0} for the metrics: {1}. Choose another with ORDERBOARD_METRICS_LISTEN")]
+    Figures(SocketAddr, std::io::Error),
     #[error("{0}")]
     Descriptors(String),
     #[error("{0}")]
@@ -90,6 +94,7 @@ pub struct App {
     pub bus: Bus,
     pub live: Live,
     server: Option<Server>,
+    figures_server: Option<Server>,
     jobs: JoinSet<()>,
     stopping: watch::Sender<bool>,
     api: Api,
@@ -104,6 +109,10 @@ impl App {
         let bound = match config.is_web {
             true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
             false => None,
+        };
+        let bound_for_figures = match config.metrics_listen {
+            Some(address) => Some(Bound::new(address, Port::Own).map_err(|error| StartError::Figures(address, error))?),
+            None => None,
         };
         let metrics = telemetry::metrics();
         let store = Store::connect(&config.database_url, config.limits.database_connections).await?;
@@ -175,7 +184,11 @@ impl App {
             }
             None => None,
         };
-        Ok(Self { flow, store, bus, live, server, jobs, stopping, api, port: config.port })
+        let figures_server = match bound_for_figures {
+            Some(bound) => Some(Server::start(bound, figures(api.clone()), live.clone(), server_config).map_err(cannot_listen)?),
+            None => None,
+        };
+        Ok(Self { flow, store, bus, live, server, figures_server, jobs, stopping, api, port: config.port })
     }
 
     /// Where this node serves; nothing for a node without the web role.
@@ -210,6 +223,9 @@ impl App {
         }
         self.stopping.send_replace(true);
         while self.jobs.join_next().await.is_some() {}
+        if let Some(server) = self.figures_server.take() {
+            server.stop(FINISH_WITHIN).await;
+        }
         self.bus.close().await;
         self.store.close().await;
     }

@@ -192,6 +192,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
     let config = AppConfig {
         listen: serving.listen,
         port: serving.port(),
+        metrics_listen: serving.metrics_listen,
         mode,
         database_url: urls(&places.database_url, |own| own.database_url.clone()),
         redis_url: urls(&places.redis_url, |own| own.redis_url.clone()),

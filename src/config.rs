@@ -42,6 +42,10 @@ pub struct Serving {
     /// Share the address with other processes that say the same; the kernel spreads the connections over them (SO_REUSEPORT)
     #[arg(long, env = "ORDERBOARD_REUSE_PORT")]
     pub reuse_port: bool,
+    /// Another address that serves /metrics, /healthz and /readyz and nothing else; for processes without the web, and for a
+    /// network of operators
+    #[arg(long, env = "ORDERBOARD_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Milliseconds between /readyz saying 503 and anything else changing, when this node stops: as long as a balancer needs
     /// to see it. Default: 3,000 in production, 0 in development
     #[arg(long, env = "ORDERBOARD_NOTICE_MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
@@ -191,6 +195,7 @@ impl Limits {
 pub struct InForce {
     pub listen: SocketAddr,
     pub reuse_port: bool,
+    pub metrics_listen: Option<SocketAddr>,
     pub notice_ms: u64,
     pub mode: Mode,
     pub roles: Vec<NodeRole>,
@@ -227,6 +232,7 @@ impl InForce {
             mode: serving_mode,
             listen: serving.listen,
             reuse_port: serving.reuse_port,
+            metrics_listen: serving.metrics_listen,
             notice_ms: u64::try_from(serving.notice(serving_mode).as_millis()).unwrap_or(u64::MAX),
             roles: serving.roles,
             origins: serving.origins,

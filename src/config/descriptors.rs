@@ -8,6 +8,8 @@ use super::Limits;
 pub const PLAIN_CONNECTIONS: usize = 900;
 /// Logs, the event queue, Redis, the private databases, files being read.
 const OTHERS: usize = 64;
+/// The most sessions with the database that can be asked for.
+const DATABASE_MAX: usize = 500 + 128;
 /// More sockets than this on one process are an operator's decision.
 const DEFAULT_MAX: usize = 100_000;
 
@@ -19,10 +21,10 @@ pub fn raise() {
     }
 }
 
-/// Websockets where nothing else is asked for: as many as there will be descriptors for, less what other settings may take.
+/// Websockets where nothing else is asked for: as many as there will be descriptors for, whatever other settings take.
 pub(super) fn sockets_default() -> usize {
     let maximum = getrlimit(Resource::Nofile).maximum.map_or(usize::MAX, |maximum| usize::try_from(maximum).unwrap_or(usize::MAX));
-    let round = maximum.saturating_sub(PLAIN_CONNECTIONS + OTHERS) / 1_000 * 1_000;
+    let round = maximum.saturating_sub(PLAIN_CONNECTIONS + OTHERS + DATABASE_MAX) / 100 * 100;
     round.clamp(1, DEFAULT_MAX)
 }
 

@@ -76,6 +76,16 @@ pub struct Doors {
     pub exports: Exports,
 }
 
+/// What operators ask for, on an address of their own.
+pub fn figures(api: Api) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(async || error::Problem::no_route())
+        .with_state(api)
+}
+
 /// All routes, in the order in which a reader of the API meets them.
 pub fn router(api: Api) -> Router {
     let routes = Router::new()

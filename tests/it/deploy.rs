@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::support::books::assert_balance;
 use crate::support::market::Market;
-use crate::support::node::Node;
+use crate::support::node::{Node, free_address};
 use crate::support::truth::insert_orders;
 use crate::support::{Connection, DEADLINE, Dice, OwnDirectory, Request, TestApp, User, Watcher, until};
 
@@ -159,11 +159,6 @@ struct Proxy {
     address: SocketAddr,
     _child: Child,
     _directory: OwnDirectory,
-}
-
-/// A port that is free at this moment.
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Proxy {

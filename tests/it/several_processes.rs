@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::support::node::{Node, run, surroundings};
-use crate::support::{Connection, DEADLINE, Request, TestApp, Watcher};
+use crate::support::node::{Node, free_address, run, surroundings};
+use crate::support::{Connection, DEADLINE, Request, TestApp, Watcher, until};
 
 const SOCKETS: usize = 60;
 
@@ -33,10 +33,14 @@ async fn sockets(address: SocketAddr) -> Vec<Watcher> {
     sockets
 }
 
+fn node_of(socket: &Watcher) -> String {
+    socket.state.hello["node"].as_str().unwrap().to_owned()
+}
+
 fn by_node(sockets: &[Watcher]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for socket in sockets {
-        *counts.entry(socket.state.hello["node"].as_str().unwrap().to_owned()).or_default() += 1;
+        *counts.entry(node_of(socket)).or_default() += 1;
     }
     counts
 }
@@ -67,9 +71,10 @@ async fn processes_share_a_port_and_serve_on_when_one_is_killed() {
     assert!(left[&false] > 0 && left[&true] > 0, "only the dead one's sockets are gone: {left:?}");
     let after = sockets(address).await;
     assert_eq!(by_node(&after).len(), 2);
+    let one_of_each: BTreeMap<String, Watcher> = after.into_iter().map(|socket| (node_of(&socket), socket)).collect();
     let customer = app.customer(100_000).await;
     let order = app.order(&customer, 1_000).await;
-    for mut socket in after {
+    for (_, mut socket) in one_of_each {
         socket.watch("all").await;
         socket.until("news reaches every process", |state| state.board("all").has(order)).await;
         socket.until_proven("all").await;
@@ -97,10 +102,10 @@ async fn a_process_that_shares_its_port_is_replaced_without_a_proxy() {
             answered
         });
     }
-    for place in 0..nodes.len() {
+    for node in &mut nodes {
         let settings = [("ORDERBOARD_REUSE_PORT", "true"), ("ORDERBOARD_DRAIN_MS", "300"), ("ORDERBOARD_LISTEN", &address.to_string())];
         let new = Node::beside(&app, &settings).await;
-        let mut old = std::mem::replace(&mut nodes[place], new);
+        let mut old = std::mem::replace(node, new);
         old.signal(Signal::TERM);
         assert_eq!(old.ended_within(DEADLINE).await.code(), Some(0), "{}", old.log());
     }
@@ -111,6 +116,23 @@ async fn a_process_that_shares_its_port_is_replaced_without_a_proxy() {
     }
     println!("{answered} calls answered while three processes were replaced");
     nodes[0].call("GET", "/readyz", None, &Value::Null).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_worker_without_the_web_tells_its_figures_where_it_is_told_to() {
+    let app = TestApp::start().await;
+    let address = free_address();
+    let settings = [("ORDERBOARD_ROLES", "worker"), ("ORDERBOARD_METRICS_LISTEN", &address.to_string())];
+    let mut node = Node::begin(&app, &settings);
+    let ask = async |path: &str| {
+        let mut connection = Connection::open(address).await.ok()?;
+        connection.call(&Request::new("GET", path)).await.ok()
+    };
+    until("a worker that is ready", async || ask("/readyz").await.is_some_and(|answer| answer.status == 200)).await;
+    assert!(ask("/metrics").await.unwrap().text().contains("orderboard_"));
+    assert_eq!(ask("/api/board").await.unwrap().status, 404, "nothing else is served there");
+    node.signal(Signal::TERM);
+    assert_eq!(node.ended_within(DEADLINE).await.code(), Some(0), "{}", node.log());
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ impl TestApp {
         let mut config = AppConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             port: Port::Own,
+            metrics_listen: None,
             mode: Mode::Development,
             database_url: database.url.clone(),
             redis_url: services.redis_url.clone(),
