@@ -40,11 +40,11 @@ struct Activity {
 }
 
 impl Activity {
-    fn begin(&self) {
+    fn asked(&self) {
         self.is_answering.store(true, Ordering::Relaxed);
     }
 
-    fn end(&self) {
+    fn answered(&self) {
         self.answered_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
         self.is_answering.store(false, Ordering::Relaxed);
     }
@@ -72,7 +72,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, m
     let service = {
         let (activity, stage) = (activity.clone(), stage.clone());
         hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            activity.begin();
+            activity.asked();
             request.extensions_mut().insert(ConnectInfo(Peer(peer)));
             let answer = routes.clone().oneshot(request.map(axum::body::Body::new) as Request);
             let (activity, stage) = (activity.clone(), stage.clone());
@@ -84,7 +84,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, m
                     // A switch of protocols has its own `Connection`.
                     answer.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
                 }
-                activity.end();
+                activity.answered();
                 answer
             }
         })
