@@ -67,10 +67,11 @@ DEB_CC = $(call unless-have,cc,gcc libc6-dev)
 DEB_MARIADB = $(call unless-have,mariadbd,mariadb-server-core mariadb-client-core)
 DEB_REDIS = $(call unless-have,redis-server valkey-server,redis-server)
 DEB_BROWSER = $(call unless-have,chromium chromium-browser google-chrome,chromium)
+DEB_PROXIES = $(call unless-have,haproxy,haproxy) $(call unless-have,nginx,nginx-light)
 DEB_FONT = $(if $(shell fc-list :lang=ru 2>/dev/null),,fontconfig fonts-dejavu-core)
 
 prepare: DEBS = $(DEB_CC) $(if $(DATABASE_URL),,$(DEB_MARIADB)) $(if $(REDIS_URL),,$(DEB_REDIS))
-prepare-test: DEBS = $(DEB_CC) $(DEB_MARIADB) $(DEB_REDIS) $(DEB_BROWSER) $(DEB_FONT)
+prepare-test: DEBS = $(DEB_CC) $(DEB_MARIADB) $(DEB_REDIS) $(DEB_PROXIES) $(DEB_BROWSER) $(DEB_FONT)
 
 # policy-rc.d keeps a fresh package from starting its service: nothing here needs a server of the machine's.
 prepare prepare-test: tools

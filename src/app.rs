@@ -6,29 +6,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::bus::{Bus, BusConfig, BusError, Queue};
+use crate::config::descriptors::PLAIN_CONNECTIONS;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Doors, Exports, Mode, Sandbox, Server, ServerConfig, router};
+use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, outdate_topups, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
 
-/// Connections beyond the websockets.
-const PLAIN_CONNECTIONS: usize = 900;
 /// How long requests in hand may take when the node stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
+/// How long sockets that were to leave by themselves may take to be closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(3);
+/// How long a node that shares its port waits for its boards before it takes its share of the connections.
+const BOARDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What one node is made with.
 #[derive(Clone, Debug)]
 pub struct AppConfig {
     pub listen: SocketAddr,
+    pub port: Port,
+    /// Where the figures are served besides, and nothing else.
+    pub metrics_listen: Option<SocketAddr>,
     pub mode: Mode,
     pub database_url: String,
     pub redis_url: String,
@@ -49,6 +55,10 @@ pub struct AppConfig {
 pub enum StartError {
     #[error("cannot listen on {0}: {1}. Is another program using it? Choose another with ORDERBOARD_LISTEN")]
     Listen(SocketAddr, std::io::Error),
+    #[error("cannot listen on {0} for the metrics: {1}. Choose another with ORDERBOARD_METRICS_LISTEN")]
+    Figures(SocketAddr, std::io::Error),
+    #[error("{0}")]
+    Descriptors(String),
     #[error("{0}")]
     Gateway(String),
     #[error(transparent)]
@@ -68,6 +78,15 @@ impl From<FlowError> for StartError {
     }
 }
 
+/// How a node takes its leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Farewell {
+    /// Not ready, and otherwise as ever: balancers need this long to see it.
+    pub notice: Duration,
+    /// Over which clients spread their leaving.
+    pub spread: Duration,
+}
+
 /// A running node.
 pub struct App {
     pub flow: Flow,
@@ -75,18 +94,25 @@ pub struct App {
     pub bus: Bus,
     pub live: Live,
     server: Option<Server>,
+    figures_server: Option<Server>,
     jobs: JoinSet<()>,
     stopping: watch::Sender<bool>,
     api: Api,
+    port: Port,
 }
 
 impl App {
     /// Starts a node. The port is taken first: a second start fails before it touches anything.
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
         let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
-        let listener = match config.is_web {
-            true => Some(TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?),
+        let cannot_listen = |error| StartError::Listen(config.listen, error);
+        let bound = match config.is_web {
+            true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
             false => None,
+        };
+        let bound_for_figures = match config.metrics_listen {
+            Some(address) => Some(Bound::new(address, Port::Own).map_err(|error| StartError::Figures(address, error))?),
+            None => None,
         };
         let metrics = telemetry::metrics();
         let store = Store::connect(&config.database_url, config.limits.database_connections).await?;
@@ -142,20 +168,27 @@ impl App {
             },
             mode: config.mode,
             payout_rules: PayoutRules { min: config.payouts.payout_min, methods: config.payouts.payout_methods },
-            sandbox: Sandbox::new(&flow, listener.as_ref().and_then(|listener| listener.local_addr().ok())),
+            sandbox: Sandbox::new(&flow, bound.as_ref().and_then(|bound| bound.address().ok())),
             origins: config.origins,
             metrics: Box::new(move || telemetry::render(&metrics)),
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
         });
         let server_config = ServerConfig { connections_max: config.limits.sockets_max + PLAIN_CONNECTIONS };
-        let server = match listener {
-            Some(listener) => Some(
-                Server::start(listener, router(api.clone()), server_config).map_err(|error| StartError::Listen(config.listen, error))?,
-            ),
+        let server = match bound {
+            Some(bound) => {
+                if config.port == Port::Shared {
+                    boards_loaded(&live).await;
+                }
+                Some(Server::start(bound, router(api.clone()), live.clone(), server_config).map_err(cannot_listen)?)
+            }
             None => None,
         };
-        Ok(Self { flow, store, bus, live, server, jobs, stopping, api })
+        let figures_server = match bound_for_figures {
+            Some(bound) => Some(Server::start(bound, figures(api.clone()), live.clone(), server_config).map_err(cannot_listen)?),
+            None => None,
+        };
+        Ok(Self { flow, store, bus, live, server, figures_server, jobs, stopping, api, port: config.port })
     }
 
     /// Where this node serves; nothing for a node without the web role.
@@ -163,21 +196,58 @@ impl App {
         self.server.as_ref().map(Server::address)
     }
 
-    /// Not ready any more; clients are told to go elsewhere and given the time; then the requests in hand, the jobs, the
-    /// bus, the pool.
-    pub async fn stop(mut self, drain: Duration) {
+    /// Takes its leave so that nothing which reached this node is lost:
+    ///
+    /// 1. `/readyz` says 503, and everything is served as ever for as long as balancers need to see it (`notice`).
+    /// 2. Each websocket is told to come back elsewhere at a random moment of `spread`; new ones are refused. Each HTTP answer
+    ///    is its connection's last (`Connection: close`). New connections are still taken, for those who know no other node;
+    ///    unless the port is shared with other processes, which take them from here on.
+    /// 3. When everybody has left, or the time is over, the port is closed: no more handshakes, then what the kernel has
+    ///    queued is served, then the socket goes.
+    /// 4. Requests in hand are answered. A connection on which nothing comes for a second is ended, half by half.
+    /// 5. The jobs finish, what has changed is published, the bus and the pool are closed.
+    ///
+    /// Dropping this future cuts it short.
+    pub async fn stop(mut self, farewell: Farewell) {
         self.api.stopping.store(true, Ordering::Release);
-        self.live.drain(Drain { after: Duration::ZERO, spread: drain });
-        let deadline = tokio::time::Instant::now() + drain + Duration::from_secs(3);
-        while self.live.sockets() > 0 && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if self.server.is_some() {
+            tokio::time::sleep(farewell.notice).await;
         }
+        if let Some(server) = &self.server {
+            server.enter(if self.port == Port::Shared { Stage::Unreachable } else { Stage::Parting });
+        }
+        self.live.drain(Drain { after: Duration::ZERO, spread: farewell.spread });
+        self.everybody_left(farewell.spread).await;
         if let Some(server) = self.server.take() {
             server.stop(FINISH_WITHIN).await;
         }
         self.stopping.send_replace(true);
         while self.jobs.join_next().await.is_some() {}
+        if let Some(server) = self.figures_server.take() {
+            server.stop(FINISH_WITHIN).await;
+        }
         self.bus.close().await;
         self.store.close().await;
+    }
+
+    /// Returns when no connection is open, or when those that are had their time.
+    async fn everybody_left(&self, spread: Duration) {
+        let told_at = Instant::now();
+        loop {
+            let connections = self.server.as_ref().map_or(0, Server::connections);
+            let gone = self.live.sockets() == 0 || told_at.elapsed() >= spread + CLOSED_WITHIN;
+            if gone && (connections == 0 || told_at.elapsed() >= spread) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Returns when the boards are loaded, or have taken too long to be waited for; `/readyz` tells.
+async fn boards_loaded(live: &Live) {
+    let give_up = Instant::now() + BOARDS_WITHIN;
+    while !live.is_synced() && Instant::now() < give_up {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

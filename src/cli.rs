@@ -5,13 +5,13 @@ use std::path::Path;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{App, AppConfig, StartError};
-use crate::config::{InForce, NodeRole, Places, Serving};
+use crate::app::{App, AppConfig, Farewell, StartError};
+use crate::config::{InForce, NodeRole, Places, Serving, descriptors};
 use crate::domain::money::Amount;
 use crate::domain::user::Role;
 use crate::embedded::{self, Embedded, EmbeddedError};
 use crate::flow::{Flow, FlowError, Outbox, Registration};
-use crate::http::Mode;
+use crate::http::{Bound, Mode};
 use crate::store::{Store, StoreError};
 
 mod audit;
@@ -173,10 +173,11 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
 }
 
 async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
-    raise_descriptor_limit();
+    descriptors::raise();
+    descriptors::check(&serving.limits).map_err(StartError::Descriptors)?;
     // Whether the port is free is asked before the databases are started, and answered for good when the node binds it.
     if serving.roles.contains(&NodeRole::Web) {
-        let probe = std::net::TcpListener::bind(serving.listen).map_err(|error| StartError::Listen(serving.listen, error))?;
+        let probe = Bound::new(serving.listen, serving.port()).map_err(|error| StartError::Listen(serving.listen, error))?;
         drop(probe);
     }
     let is_embedded = places.database_url.is_none();
@@ -187,9 +188,11 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
         configured.clone().or_else(|| embedded.as_ref().map(own)).unwrap_or_default()
     };
     let mode = serving.mode(is_embedded);
-    let drain = serving.drain();
+    let farewell = Farewell { notice: serving.notice(mode), spread: serving.drain() };
     let config = AppConfig {
         listen: serving.listen,
+        port: serving.port(),
+        metrics_listen: serving.metrics_listen,
         mode,
         database_url: urls(&places.database_url, |own| own.database_url.clone()),
         redis_url: urls(&places.redis_url, |own| own.redis_url.clone()),
@@ -210,7 +213,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
             let ended = until_told(embedded.as_mut()).await;
             tracing::info!("stopping: clients are told to go, work in hand is finished");
             tokio::select! {
-                () = app.stop(drain) => {}
+                () = app.stop(farewell) => {}
                 () = signal() => tracing::warn!("told twice: stopping now"),
             }
             ended
@@ -263,15 +266,6 @@ async fn signal() {
             _ = tokio::signal::ctrl_c() => {}
         },
         Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-}
-
-/// Each websocket is a descriptor; the soft limit is often 1,024.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 

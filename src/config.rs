@@ -1,5 +1,6 @@
 //! What operators may set, by flag or by environment, checked before anything starts.
 
+pub mod descriptors;
 mod gateway;
 
 use std::net::SocketAddr;
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 pub use self::gateway::{Gateway, GatewayInForce};
-use crate::http::Mode;
+use crate::http::{Mode, Port};
 
 /// Where things are.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +39,17 @@ pub struct Serving {
     /// Address to serve on
     #[arg(long, env = "ORDERBOARD_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Share the address with other processes that say the same; the kernel spreads the connections over them (SO_REUSEPORT)
+    #[arg(long, env = "ORDERBOARD_REUSE_PORT")]
+    pub reuse_port: bool,
+    /// Another address that serves /metrics, /healthz and /readyz and nothing else; for processes without the web, and for a
+    /// network of operators
+    #[arg(long, env = "ORDERBOARD_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Milliseconds between /readyz saying 503 and anything else changing, when this node stops: as long as a balancer needs
+    /// to see it. Default: 3,000 in production, 0 in development
+    #[arg(long, env = "ORDERBOARD_NOTICE_MS", value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub notice_ms: Option<u64>,
     /// development: sandbox payments, plain-http cookies. Default: development with the private databases, else production
     #[arg(long, env = "ORDERBOARD_MODE")]
     pub mode: Option<ModeArg>,
@@ -85,8 +97,8 @@ pub struct Limits {
     /// Connections to MySQL that do nothing but take orders
     #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=128))]
     pub take_connections: u16,
-    /// Websockets this node accepts
-    #[arg(long, env = "ORDERBOARD_SOCKETS_MAX", default_value_t = 19_000)]
+    /// Websockets this process accepts; what its limit of descriptors allows, if nothing is said
+    #[arg(long, env = "ORDERBOARD_SOCKETS_MAX", default_value_t = descriptors::sockets_default())]
     pub sockets_max: usize,
     /// Seconds after which submitted work counts as confirmed
     #[arg(long, env = "ORDERBOARD_AUTO_CONFIRM_S", default_value_t = 259_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
@@ -137,6 +149,19 @@ impl Serving {
         }
     }
 
+    pub fn port(&self) -> Port {
+        if self.reuse_port { Port::Shared } else { Port::Own }
+    }
+
+    /// How long balancers are given to see that this node is leaving.
+    pub fn notice(&self, mode: Mode) -> Duration {
+        let default = match mode {
+            Mode::Development => 0,
+            Mode::Production => 3_000,
+        };
+        Duration::from_millis(self.notice_ms.unwrap_or(default))
+    }
+
     pub fn drain(&self) -> Duration {
         Duration::from_millis(self.limits.drain_ms)
     }
@@ -169,6 +194,9 @@ impl Limits {
 #[derive(Serialize)]
 pub struct InForce {
     pub listen: SocketAddr,
+    pub reuse_port: bool,
+    pub metrics_listen: Option<SocketAddr>,
+    pub notice_ms: u64,
     pub mode: Mode,
     pub roles: Vec<NodeRole>,
     pub origins: Vec<String>,
@@ -203,6 +231,9 @@ impl InForce {
         Self {
             mode: serving_mode,
             listen: serving.listen,
+            reuse_port: serving.reuse_port,
+            metrics_listen: serving.metrics_listen,
+            notice_ms: u64::try_from(serving.notice(serving_mode).as_millis()).unwrap_or(u64::MAX),
             roles: serving.roles,
             origins: serving.origins,
             data: places.data.clone(),

@@ -44,7 +44,7 @@ use crate::store::Store;
 
 pub use self::csv::Exports;
 pub use self::sandbox::Sandbox;
-pub use self::server::{Server, ServerConfig};
+pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
 
 /// What is allowed where this server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -76,6 +76,16 @@ pub struct Doors {
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,
+}
+
+/// What operators ask for, on an address of their own.
+pub fn figures(api: Api) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(async || error::Problem::no_route())
+        .with_state(api)
 }
 
 /// All routes, in the order in which a reader of the API meets them.

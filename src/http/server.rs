@@ -1,25 +1,25 @@
-//! Accepting connections: bounded in number, in the size and time of their headers, and ended gently: a connection
-//! that is told to stop finishes the request in hand.
+//! Accepting connections: bounded in number, in the size and time of their headers, and ended so that every request
+//! that was sent is answered. The order of the end is [`Stage`].
+
+mod connection;
+mod listener;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
-/// Also how long a connection may sit idle between requests.
-const HEADERS_WITHIN: Duration = Duration::from_secs(75);
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+pub use self::listener::{Bound, Port};
+use crate::live::Live;
+
+/// How often a full server looks whether it has room again.
+const FULL_FOR: Duration = Duration::from_millis(5);
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -37,60 +37,127 @@ impl Connected<SocketAddr> for Peer {
     }
 }
 
+/// How far the server has come with its end; it never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Serving,
+    /// Connections are still accepted, and each answer is its connection's last.
+    Parting,
+    /// Nobody listens any more; what has come so far is served, each answer its connection's last.
+    Unreachable,
+    /// Connections on which nothing comes are ended, too.
+    Leaving,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct ServerConfig {
+    /// Websockets included.
     pub connections_max: usize,
 }
 
 /// A running server.
 pub struct Server {
     address: SocketAddr,
-    stopping: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
+    plain: Arc<AtomicUsize>,
     accepting: tokio::task::JoinHandle<JoinSet<()>>,
 }
 
 impl Server {
-    /// Serves `routes` on a bound listener.
-    pub fn start(listener: TcpListener, routes: Router, config: ServerConfig) -> std::io::Result<Self> {
+    /// Listens, and serves `routes`.
+    pub fn start(bound: Bound, routes: Router, live: Live, config: ServerConfig) -> std::io::Result<Self> {
+        let listener = bound.listen()?;
         let address = listener.local_addr()?;
-        let (stopping, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, routes, config, stopped));
-        Ok(Self { address, stopping, accepting })
+        let stage = watch::Sender::new(Stage::Serving);
+        let plain = Arc::new(AtomicUsize::new(0));
+        let room = Room { connections_max: config.connections_max, plain: plain.clone(), live };
+        let accepting = tokio::spawn(accept(listener, routes, room, stage.subscribe()));
+        Ok(Self { address, stage, plain, accepting })
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops accepting and waits for the requests in hand, at most `within`.
+    /// Connections open now that are no websockets.
+    pub fn connections(&self) -> usize {
+        self.plain.load(Ordering::Relaxed)
+    }
+
+    /// Goes on to this stage and does not wait.
+    pub fn enter(&self, next: Stage) {
+        self.stage.send_if_modified(|stage| {
+            let goes_on = *stage < next;
+            *stage = next.max(*stage);
+            goes_on
+        });
+    }
+
+    /// Enters the last stage and waits for the requests in hand and the connections' ends, at most `within`.
     pub async fn stop(self, within: Duration) {
-        self.stopping.send_replace(true);
-        let Ok(mut connections) = self.accepting.await else { return };
-        let all = async { while connections.join_next().await.is_some() {} };
+        self.enter(Stage::Leaving);
+        let all = async {
+            let Ok(mut connections) = self.accepting.await else { return };
+            while connections.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(within, all).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
     }
 }
 
-async fn accept(listener: TcpListener, routes: Router, config: ServerConfig, mut stopping: watch::Receiver<bool>) -> JoinSet<()> {
-    let room = Arc::new(Semaphore::new(config.connections_max));
-    let told = stopping.clone();
+/// What may still come.
+struct Room {
+    connections_max: usize,
+    plain: Arc<AtomicUsize>,
+    live: Live,
+}
+
+impl Room {
+    fn is_full(&self) -> bool {
+        self.plain.load(Ordering::Relaxed) + self.live.sockets() >= self.connections_max
+    }
+
+    fn counted(&self) -> Counted {
+        self.plain.fetch_add(1, Ordering::Relaxed);
+        Counted(self.plain.clone())
+    }
+}
+
+/// Counts a connection until it ends, or becomes a websocket, which `live` counts.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn accept(listener: TcpListener, routes: Router, room: Room, stage: watch::Receiver<Stage>) -> JoinSet<()> {
     let mut connections = JoinSet::new();
+    let serve = |connections: &mut JoinSet<()>, stream: TcpStream, peer: SocketAddr| {
+        let (routes, stage, counted) = (routes.clone(), stage.clone(), room.counted());
+        connections.spawn(async move {
+            let _counted = counted;
+            connection::serve(stream, peer, routes, stage).await;
+        });
+    };
+    let mut told = stage.clone();
+    let unreachable = async { drop(told.wait_for(|stage| *stage >= Stage::Unreachable).await) };
+    tokio::pin!(unreachable);
     loop {
-        let permit = match room.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                metrics::counter!("orderboard_connections_waited_total").increment(1);
-                match room.clone().acquire_owned().await {
-                    Ok(permit) => permit,
-                    Err(_) => return connections,
-                }
+        if room.is_full() {
+            metrics::counter!("orderboard_connections_waited_total").increment(1);
+            tokio::select! {
+                () = tokio::time::sleep(FULL_FOR) => {}
+                () = &mut unreachable => break,
             }
-        };
+            while connections.try_join_next().is_some() {}
+            continue;
+        }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => drop(connections.spawn(serve(stream, peer, routes.clone(), permit, told.clone()))),
+                Ok((stream, peer)) => serve(&mut connections, stream, peer),
                 Err(error) => {
                     // Out of descriptors, or a client that left: neither is a reason to stop, nor to spin.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -98,36 +165,10 @@ async fn accept(listener: TcpListener, routes: Router, config: ServerConfig, mut
                 }
             },
             _ = connections.join_next(), if !connections.is_empty() => {}
-            () = told_to_stop(&mut stopping) => return connections,
+            () = &mut unreachable => break,
         }
     }
-}
-
-async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, permit: OwnedSemaphorePermit, mut stopping: watch::Receiver<bool>) {
-    // News is small and urgent: it must not wait for more to send.
-    let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
-        routes.clone().oneshot(request.map(axum::body::Body::new) as Request)
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(HEADER_BYTES_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    tokio::select! {
-        result = connection.as_mut() => return ended(result),
-        () = told_to_stop(&mut stopping) => connection.as_mut().graceful_shutdown(),
-    }
-    ended(connection.await);
-    drop(permit);
-}
-
-async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
-    // The sender being gone means the same.
-    drop(stopping.wait_for(|stop| *stop).await);
-}
-
-fn ended(result: hyper::Result<()>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
-    }
+    listener::close(listener, |stream, peer| serve(&mut connections, stream, peer)).await;
+    tracing::info!(connections = connections.len(), "not listening any more; what was sent so far is answered");
+    connections
 }

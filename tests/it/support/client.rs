@@ -126,6 +126,11 @@ impl Connection {
         self.writer.write_all(&wire[..wire.len() / 2]).await
     }
 
+    /// Reads until the server closes; how many bytes came. An error when it resets.
+    pub(crate) async fn until_closed(&mut self) -> std::io::Result<usize> {
+        self.reader.read_to_end(&mut Vec::new()).await
+    }
+
     /// Reads while it writes: a server that has heard enough answers early.
     pub(crate) async fn call(&mut self, request: &Request) -> std::io::Result<Answer> {
         let wire = request.wire(self.host);

@@ -88,11 +88,13 @@ struct Stall {
     trader: Trader,
     connection: Option<Connection>,
     tally: Tally,
+    /// Whether the call in hand was ever put on a connection; one to a node that is gone was not.
+    was_sent: bool,
     closed: watch::Receiver<bool>,
 }
 
 async fn trade(trader: Trader, mut dice: Dice, closed: watch::Receiver<bool>) -> Tally {
-    let mut stall = Stall { trader, connection: None, tally: Tally::default(), closed };
+    let mut stall = Stall { trader, connection: None, tally: Tally::default(), was_sent: false, closed };
     let mut number = 0_u64;
     while !*stall.closed.borrow() {
         number += 1;
@@ -116,7 +118,7 @@ async fn trade(trader: Trader, mut dice: Dice, closed: watch::Receiver<bool>) ->
             let answer = stall.until_answered(&request).await;
             match (*step, answer) {
                 ("accept", Some(answer)) if answer.status == 200 => stall.tally.taken.push(id),
-                ("accept", None) => stall.tally.unanswered.push(id),
+                ("accept", None) if stall.was_sent => stall.tally.unanswered.push(id),
                 (step, Some(answer)) => assert_eq!(answer.status, 200, "{step} {id}: {}", answer.text()),
                 (_, None) => {}
             }
@@ -128,6 +130,7 @@ async fn trade(trader: Trader, mut dice: Dice, closed: watch::Receiver<bool>) ->
 impl Stall {
     /// Repeats a call that was answered 503 or broke off, as a client should; `None` when the market closes first.
     async fn until_answered(&mut self, request: &Request) -> Option<Answer> {
+        self.was_sent = false;
         loop {
             tokio::time::sleep(self.trader.pause).await;
             let started = Instant::now();
@@ -160,6 +163,7 @@ impl Stall {
         if self.connection.is_none() {
             self.connection = Some(Connection::open(self.trader.address).await?);
         }
+        self.was_sent = true;
         let answer = self.connection.as_mut().unwrap().call(request).await?;
         if answer.header("connection") == Some("close") {
             self.connection = None;

@@ -19,9 +19,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orderboard::app::{App, AppConfig};
+use orderboard::app::{App, AppConfig, Farewell};
 use orderboard::config::{Gateway, Limits, PayoutArgs};
-use orderboard::http::Mode;
+use orderboard::http::{Mode, Port};
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use tokio::runtime::Runtime;
@@ -61,6 +61,8 @@ impl TestApp {
         let database = services.database().await;
         let mut config = AppConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            port: Port::Own,
+            metrics_listen: None,
             mode: Mode::Development,
             database_url: database.url.clone(),
             redis_url: services.redis_url.clone(),
@@ -125,7 +127,7 @@ impl TestApp {
     /// Ends the node as SIGTERM does.
     pub(crate) async fn stop(mut self) {
         let app = self.app.take().unwrap();
-        self.run(app.stop(Duration::ZERO)).await;
+        self.run(app.stop(Farewell { notice: Duration::ZERO, spread: Duration::ZERO })).await;
     }
 
     /// Ends the node as `kill -9` does: whatever it was doing stays as it is.

@@ -11,8 +11,9 @@ use serde_json::Value;
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 
-use super::{Answer, Connection, DEADLINE, OwnDirectory, Request, User};
+use super::{Answer, Connection, DEADLINE, OwnDirectory, Request, TestApp, User};
 
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
@@ -40,6 +41,21 @@ pub(crate) async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output
 impl Node {
     /// Starts `serve` on a free port and waits until it says where it serves.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let (mut node, served) = Self::spawn(settings);
+        let address = tokio::time::timeout(DEADLINE, served).await.ok().and_then(Result::ok);
+        node.address = address.unwrap_or_else(|| panic!("the node did not start: {:#?}", node.log.lock().unwrap()));
+        node
+    }
+
+    /// Starts a process beside a node of the test's own that may serve nothing, and does not wait for it.
+    pub(crate) fn begin(app: &TestApp, settings: &[(&str, &str)]) -> Self {
+        let mut all = surroundings(app);
+        all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Self::spawn(&all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()).0
+    }
+
+    /// The process, and its address when it has told it.
+    fn spawn(settings: &[(&str, &str)]) -> (Self, oneshot::Receiver<SocketAddr>) {
         let mut command = command(&["serve"], settings);
         if !settings.iter().any(|(name, _)| *name == "ORDERBOARD_LISTEN") {
             command.env("ORDERBOARD_LISTEN", "127.0.0.1:0");
@@ -47,7 +63,7 @@ impl Node {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (ready, served) = tokio::sync::oneshot::channel();
+        let (ready, served) = oneshot::channel();
         let keep = log.clone();
         tokio::spawn(async move {
             let mut ready = Some(ready);
@@ -60,9 +76,14 @@ impl Node {
                 keep.lock().unwrap().push(line);
             }
         });
-        let address = tokio::time::timeout(DEADLINE, served).await.ok().and_then(Result::ok);
-        let address = address.unwrap_or_else(|| panic!("the node did not start: {:#?}", log.lock().unwrap()));
-        Self { address, child, log }
+        (Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child, log }, served)
+    }
+
+    /// The same beside a node of the test's own process: on its database, Redis and prefix.
+    pub(crate) async fn beside(app: &TestApp, settings: &[(&str, &str)]) -> Self {
+        let mut all = surroundings(app);
+        all.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Self::start(&all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>()).await
     }
 
     pub(crate) fn log(&self) -> String {
@@ -95,6 +116,23 @@ impl Node {
         let answer = async { Connection::open(self.address).await?.call(&request).await };
         tokio::time::timeout(DEADLINE, answer).await.expect("an answer in time").unwrap()
     }
+}
+
+/// A port that is free at this moment.
+pub(crate) fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// What tells a process to work where this node does.
+pub(crate) fn surroundings(app: &TestApp) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", app.config.database_url.clone()),
+        ("REDIS_URL", app.config.redis_url.clone()),
+        ("ORDERBOARD_REDIS_PREFIX", app.config.redis_prefix.clone()),
+        ("ORDERBOARD_BILLING_STREAMS", app.config.billing_streams.clone()),
+        ("ORDERBOARD_MODE", "development".to_owned()),
+        ("ORDERBOARD_ROLES", "web".to_owned()),
+    ]
 }
 
 /// Users of a data directory's market, made as an operator makes them.

@@ -115,6 +115,27 @@ impl Watcher {
         watcher
     }
 
+    /// Connects again and asks for what has happened since, as a client does whose connection ended. An error when this is
+    /// refused.
+    pub(crate) async fn come_back(&mut self, address: SocketAddr, token: Option<&str>) -> Result<(), Error> {
+        let mut request = format!("ws://{address}/ws").into_client_request()?;
+        request.headers_mut().insert("sec-websocket-protocol", "orderboard.v1".parse().unwrap());
+        if let Some(token) = token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let stream = TcpStream::connect(address).await?;
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+        self.socket = socket;
+        (self.state.closed, self.state.hello) = (None, Value::Null);
+        self.state.drains.clear();
+        self.until("hello", |state| !state.hello.is_null()).await;
+        let boards: Vec<String> = self.state.boards.keys().cloned().collect();
+        for board in boards {
+            self.ask(&board).await;
+        }
+        Ok(())
+    }
+
     /// Watches a board and waits for its snapshot (or for the diffs since the position that was had).
     pub(crate) async fn watch(&mut self, board: &str) {
         let had = self.state.boards.get(board).map(|had| (had.snapshots, had.diffs));
