@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::bus::Feed;
+use crate::bus::{self, Feed};
 use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
@@ -73,6 +73,8 @@ pub struct LiveConfig {
     /// The categories' slugs; each has a board besides the board of all.
     pub categories: Vec<String>,
     pub hash_token: TokenHasher,
+    /// Told who has a socket here.
+    pub users: bus::Users,
 }
 
 impl Live {
@@ -92,7 +94,7 @@ impl Live {
                 sessions: Sessions::new(store.clone(), config.hash_token),
                 store,
                 boards,
-                users: users::Users::default(),
+                users: users::Users::new(config.users),
                 executors: moka::sync::Cache::new(EXECUTORS_MAX),
                 sockets: AtomicUsize::new(0),
                 sockets_max: config.sockets_max,

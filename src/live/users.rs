@@ -9,14 +9,16 @@ use dashmap::DashMap;
 use tokio::sync::watch;
 
 use super::frame::Frame;
+use crate::bus;
 use crate::domain::news::Subject;
 
 /// Things a channel remembers; a socket that has missed more is told to read anew.
 const REMEMBERED_MAX: usize = 256;
 
-#[derive(Default)]
 pub(super) struct Users {
     channels: DashMap<u64, Arc<Channel>>,
+    /// The bus brings what concerns one user only for those it was told of.
+    bus: bus::Users,
 }
 
 pub(super) struct Channel {
@@ -59,11 +61,17 @@ pub(super) struct Subscription {
 }
 
 impl Users {
+    pub(super) fn new(bus: bus::Users) -> Self {
+        Self { channels: DashMap::new(), bus }
+    }
+
     pub(super) fn subscribe(&self, user_id: u64) -> Subscription {
         // The receiver is made under the map's lock, where `leave` counts receivers: a channel in the map is never one
         // that is about to be forgotten.
-        let entry =
-            self.channels.entry(user_id).or_insert_with(|| Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) }));
+        let entry = self.channels.entry(user_id).or_insert_with(|| {
+            self.bus.join(user_id);
+            Arc::new(Channel { log: Mutex::default(), moved: watch::Sender::new(0) })
+        });
         let moved = entry.moved.subscribe();
         let channel = entry.clone();
         drop(entry);
@@ -74,7 +82,13 @@ impl Users {
     pub(super) fn leave(&self, subscription: Subscription) {
         let user_id = subscription.user_id;
         drop(subscription);
-        self.channels.remove_if(&user_id, |_, channel| channel.moved.receiver_count() == 0);
+        self.channels.remove_if(&user_id, |_, channel| {
+            let is_last = channel.moved.receiver_count() == 0;
+            if is_last {
+                self.bus.leave(user_id);
+            }
+            is_last
+        });
     }
 
     pub(super) fn is_here(&self, user_id: u64) -> bool {
