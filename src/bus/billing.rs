@@ -17,17 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fred::clients::{Client, WithOptions};
-use fred::error::Error;
+use fred::error::{Error, ErrorKind};
 use fred::interfaces::StreamsInterface;
 use fred::types::Value;
 use fred::types::scripts::Script;
 
 use super::BusError;
 use super::client::{BLOCK_FOR, Link};
-use super::servers::Servers;
+use super::entries::{FIELD, Group, Message, Place, is_no_group, messages};
+use super::servers::{self, Servers};
 
 const GROUP: &str = "billing";
-const FIELD: &str = "op";
 /// Messages set aside that are kept; enough for a person to see what goes wrong.
 const POISON_MAX: u64 = 10_000;
 /// Answers that are kept at least; with groups that read them, what they have not finished is kept as well.
@@ -36,15 +36,6 @@ const RESPONSES_KEPT: u64 = 100_000;
 const RESPONSES_MAX: u64 = 2_000_000;
 /// The part of a message that is told to people.
 const SHOWN_BYTES: usize = 4_096;
-
-/// A request as it was delivered.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Its number in the stream.
-    pub id: String,
-    /// The command; `None` for a message without the field `op` or whose `op` is not text.
-    pub op: Option<String>,
-}
 
 /// Messages taken over from consumers that did not finish them.
 #[derive(Clone, Debug, Default)]
@@ -134,15 +125,19 @@ impl Queue {
         Ok(())
     }
 
-    /// Appends answers. After an error some of them may have been appended; appending them again is harmless.
+    /// Appends answers; where a failover may come, a replica has them on return. After an error some of them may have been
+    /// appended; appending them again is harmless.
     pub async fn answer(&self, answers: Vec<String>) -> Result<(), BusError> {
         if answers.is_empty() {
             return Ok(());
         }
         let shared = &*self.shared;
-        let _: Value =
-            shared.answers.evalsha_with_reload(&shared.responses.link.scripts()?, vec![shared.responses.key.as_str()], answers).await?;
-        Ok(())
+        let client = shared.responses.link.scripts()?;
+        let _: Value = shared.answers.evalsha_with_reload(&client, vec![shared.responses.key.as_str()], answers).await?;
+        if shared.servers.is_single() || servers::replicated(&client).await? {
+            return Ok(());
+        }
+        Err(BusError::Command(Error::new(ErrorKind::Timeout, "no replica has confirmed the answers")))
     }
 
     /// Messages that are done with.
@@ -310,90 +305,5 @@ impl Consumer {
     /// The same as [`Queue::revive`], for this reader's connection.
     pub async fn revive(&self) -> Result<(), BusError> {
         self.link.revive().await
-    }
-}
-
-/// A group, as the server tells of it.
-struct Group {
-    name: String,
-    delivered: Place,
-    lag: Option<u64>,
-}
-
-impl Group {
-    fn read(told: Value) -> Option<Self> {
-        let (mut name, mut delivered, mut lag) = (None, None, None);
-        let mut members = told.into_array().into_iter();
-        while let (Some(key), Some(value)) = (members.next(), members.next()) {
-            match key.as_string().as_deref() {
-                Some("name") => name = value.into_string(),
-                Some("last-delivered-id") => delivered = value.into_string().and_then(|id| Place::parse(&id)),
-                Some("lag") => lag = value.as_u64(),
-                _ => {}
-            }
-        }
-        Some(Self { name: name?, delivered: delivered?, lag })
-    }
-}
-
-/// A message's number, in its two parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    ms: u64,
-    number: u64,
-}
-
-impl Place {
-    fn parse(id: &str) -> Option<Self> {
-        let (ms, number) = id.split_once('-')?;
-        Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
-    }
-
-    fn next(self) -> Self {
-        match self.number.checked_add(1) {
-            Some(number) => Self { number, ..self },
-            None => Self { ms: self.ms + 1, number: 0 },
-        }
-    }
-
-    fn text(self) -> String {
-        format!("{}-{}", self.ms, self.number)
-    }
-}
-
-fn is_no_group(error: &Error) -> bool {
-    error.details().contains("NOGROUP")
-}
-
-/// `[[id, [field, value, …]], …]`. Whatever a message looks like, it has a number and can be answered and acknowledged.
-fn messages(entries: Value) -> Vec<Message> {
-    entries.into_array().into_iter().filter_map(message).collect()
-}
-
-fn message(entry: Value) -> Option<Message> {
-    let mut parts = entry.into_array().into_iter();
-    let id = parts.next()?.into_string()?;
-    let fields = parts.next().map(Value::into_array).unwrap_or_default();
-    let mut fields = fields.into_iter();
-    let mut op = None;
-    while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
-        if field.as_bytes() == Some(FIELD.as_bytes()) {
-            op = value.as_bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        }
-    }
-    Some(Message { id, op })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_ordered_by_both_parts() {
-        let place = |id| Place::parse(id).expect("an id");
-        assert!(place("9-9") < place("10-0") && place("10-2") < place("10-10"));
-        assert_eq!(place("5-7").next().text(), "5-8");
-        assert_eq!(Place { ms: 5, number: u64::MAX }.next().text(), "6-0");
-        assert!(Place::parse("5").is_none() && Place::parse("a-b").is_none());
     }
 }

@@ -14,8 +14,10 @@
 //!
 //! Each connection goes to the one server that keeps its key and moves when that is another one (`servers.rs`): news lives
 //! in one slot, each billing stream in that of its name. A failover costs what a restart costs: the promoted server has
-//! another run id, so a new epoch begins, and boards are read from MySQL. What is lost with a primary that had not
-//! replicated it is what clients of Redis always lose then; `min-replicas-to-write 1` bounds it.
+//! another run id, so a new epoch begins, and boards are read from MySQL. What a primary had not
+//! replicated is lost with it: news is read from MySQL again, an answer of the billing queue counts as sent when a replica
+//! has it, and who appends a request that stays without an answer appends it again. `min-replicas-to-write 1` bounds how
+//! long a primary that is cut off goes on.
 //!
 //! # The protocol
 //!
@@ -65,6 +67,7 @@
 
 mod billing;
 mod client;
+mod entries;
 mod error;
 mod feed;
 mod health;
@@ -82,7 +85,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use billing::{Backlog, Claimed, Consumer, Message, Queue};
+pub use billing::{Backlog, Claimed, Consumer, Queue};
+pub use entries::Message;
 pub use error::BusError;
 pub use feed::{Feed, FeedEvent};
 pub use private::Users;

@@ -24,6 +24,8 @@ use super::error::{BusError, address};
 const ASK_TIMEOUT: Duration = Duration::from_millis(400);
 /// Servers that are asked; a cluster has as many nodes at most as make sense.
 const NODES_MAX: usize = 64;
+/// What a replica may take to confirm; the connection waits meanwhile.
+const REPLICATED_WITHIN_MS: &str = "100";
 
 /// What the url says, and what was learned since.
 pub(super) struct Servers {
@@ -140,17 +142,28 @@ impl Servers {
     pub(super) async fn prove(&self, client: &Client, key: &str) -> Result<(), Error> {
         match self.kind {
             Kind::Single => Ok(()),
-            Kind::Sentinel { .. } => {
-                let role: Value = client.custom(command("ROLE"), Vec::<String>::new()).await?;
-                match role.into_array().into_iter().next().and_then(|role| role.into_string()).as_deref() {
-                    Some("master") => Ok(()),
-                    _ => Err(Error::new(ErrorKind::Sentinel, "the server is not a primary any more")),
-                }
-            }
+            Kind::Sentinel { .. } => match role(client).await?.into_iter().next().and_then(|role| role.into_string()).as_deref() {
+                Some("master") => Ok(()),
+                _ => Err(Error::new(ErrorKind::Sentinel, "the server is not a primary any more")),
+            },
             // Answered with MOVED by every node but the owner.
             Kind::Cluster => client.custom::<Value, _>(command("EXISTS"), vec![key.to_owned()]).await.map(drop),
         }
     }
+}
+
+/// The parts of an answer to ROLE: what the server is, its offset, and for a primary its replicas.
+async fn role(client: &Client) -> Result<Vec<Value>, Error> {
+    Ok(client.custom::<Value, _>(command("ROLE"), Vec::<String>::new()).await?.into_array())
+}
+
+/// Whether a replica has what this client wrote, or there is no replica that could.
+pub(super) async fn replicated(client: &Client) -> Result<bool, Error> {
+    let confirmed: u64 = client.custom(command("WAIT"), vec!["1".to_owned(), REPLICATED_WITHIN_MS.to_owned()]).await?;
+    if confirmed > 0 {
+        return Ok(true);
+    }
+    Ok(role(client).await?.into_iter().nth(2).is_none_or(|replicas| replicas.into_array().is_empty()))
 }
 
 fn command(name: &'static str) -> CustomCommand {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use orderboard::bus::{Bus, BusConfig};
+use orderboard::bus::{Bus, BusConfig, Queue};
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::support::bazaar::Bazaar;
 use crate::support::redises::Sentinels;
+use crate::support::{TestApp, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_costs_nothing_but_speed() {
@@ -47,6 +49,42 @@ async fn a_primary_that_hangs_is_left_and_comes_back_as_a_replica() {
     rig.until_replicated(2).await;
     bazaar.until_by_bus().await;
     bazaar.close_right().await;
+}
+
+/// Who asks by queue and hears nothing asks again. Who was answered may rely on it: the answer outlives the primary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_counts_as_sent_when_a_replica_has_it() {
+    let mut rig = Sentinels::start().await;
+    let url = rig.url();
+    let app = TestApp::start_with(|config| {
+        config.redis_url = url;
+        config.limits.billing_workers = 1;
+    })
+    .await;
+    let user = app.customer(0).await;
+    let queue = Queue::connect(&app.config.redis_url, &app.config.billing_streams).await.unwrap();
+    let credit = |id: &str| {
+        json!({"operation_id": id, "type": "credit", "user_id": user.id, "account": "wallet", "currency": "RUB", "amount": 1}).to_string()
+    };
+    let unsent = async || -> i64 { sqlx::query_scalar("select count(*) from outgoing").fetch_one(&app.sql).await.unwrap() };
+    let balance = async || app.balance(&user, "wallet").await.0;
+    let primary = rig.primary().await;
+    let replicas: Vec<usize> = (0..3).filter(|place| *place != primary).collect();
+    queue.request(&credit("first")).await.unwrap();
+    until("the first is carried out and sent", async || balance().await == 1 && unsent().await == 0).await;
+
+    replicas.iter().for_each(|place| rig.servers[*place].signal(Signal::STOP));
+    queue.request(&credit("second")).await.unwrap();
+    let responses = format!("XLEN {}:responses", app.config.billing_streams);
+    until("the second is answered", async || rig.servers[primary].tell(&responses).await != "1").await;
+    assert_eq!((balance().await, unsent().await), (2, 1), "carried out, and not taken for sent");
+    replicas.iter().for_each(|place| rig.servers[*place].signal(Signal::CONT));
+    until("the second is sent", async || unsent().await == 0).await;
+    rig.servers[primary].kill().await;
+    let promoted = rig.promoted(primary).await;
+    let answers = rig.servers[promoted].tell(&format!("XRANGE {}:responses - +", app.config.billing_streams)).await;
+    assert!(answers.contains("first") && answers.contains("second"), "{answers}");
+    assert_eq!(balance().await, 2, "each once");
 }
 
 #[tokio::test]
