@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::bus::{Bus, BusConfig, BusError, Queue};
 use crate::config::descriptors::PLAIN_CONNECTIONS;
+use crate::domain::news::NewsKind;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
@@ -131,11 +132,13 @@ impl App {
             sockets_max: config.limits.sockets_max,
             categories: flow.categories().iter().map(|category| category.slug.clone()).collect(),
             hash_token: flow::hash_token,
+            users: bus.users().clone(),
         };
         let live = {
             let (flow, carried) = (flow.clone(), carried.clone());
             Live::start(store.clone(), feed, live_config, move |item, order, seq| {
-                if seq.is_some() {
+                // An account's news concerns this node alone, whichever way it came.
+                if seq.is_some() || item.kind == NewsKind::Account {
                     carried.note(item.subject(), item.version);
                 }
                 if let Some(order) = order {

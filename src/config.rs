@@ -19,7 +19,8 @@ pub struct Places {
     /// MySQL or MariaDB, as mysql://user:password@host/database. Without it a private MariaDB runs under the data directory
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// Redis, as redis://host:port. Without it a private Redis runs under the data directory
+    /// Redis, as redis://host:port, redis-sentinel://sentinel:port?sentinelServiceName=NAME&node=sentinel2:port or
+    /// redis-cluster://node:port?node=node2:port. Without it a private Redis runs under the data directory
     #[arg(long, env = "REDIS_URL", hide_env_values = true, global = true)]
     pub redis_url: Option<String>,
     /// What every key and channel in Redis begins with; deployments that share a Redis need different ones
@@ -260,13 +261,16 @@ impl InForce {
 
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
-    match rest.rsplit_once('@') {
-        Some((login, place)) => match login.split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:***@{place}"),
-            None => url.to_owned(),
-        },
-        None => url.to_owned(),
-    }
+    let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
+    let login = login.map(|login| login.split_once(':').map_or(login.to_owned(), |(user, _)| format!("{user}:***")) + "@");
+    // The sentinels' own password is a parameter.
+    let place: Vec<&str> = place.split_inclusive(['?', '&']).collect();
+    let place = place.into_iter().map(|part| match part.strip_prefix("sentinelPassword=") {
+        Some(secret) if secret.ends_with('&') => "sentinelPassword=***&",
+        Some(_) => "sentinelPassword=***",
+        None => part,
+    });
+    format!("{scheme}://{}{}", login.unwrap_or_default(), place.collect::<String>())
 }
 
 #[cfg(test)]
@@ -278,5 +282,9 @@ mod tests {
         assert_eq!(without_password("mysql://app:s:e@cret@db/board"), "mysql://app:***@db/board");
         assert_eq!(without_password("mysql://root@localhost/orderboard?socket=/run/x"), "mysql://root@localhost/orderboard?socket=/run/x");
         assert_eq!(without_password("redis://127.0.0.1:6379"), "redis://127.0.0.1:6379");
+        assert_eq!(
+            without_password("redis-sentinel://:pw@a:1?sentinelServiceName=b&sentinelPassword=secret&node=c:2"),
+            "redis-sentinel://:***@a:1?sentinelServiceName=b&sentinelPassword=***&node=c:2"
+        );
     }
 }

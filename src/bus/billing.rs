@@ -10,21 +10,24 @@
 //! | `billing:responses` | one field `op`, the answer as JSON |
 //! | `billing:poison` | what could not be carried out: `op`, `reason`, `id` it had; the newest [`POISON_MAX`] |
 //!
-//! Each key is used alone in its commands, so that in a cluster they may live in different slots.
+//! Each key is used alone in its commands, so that in a cluster they may live in different slots, each reached over a
+//! connection of its own. With a name in braces, as `{billing}`, they share one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::error::Error;
+use fred::clients::{Client, WithOptions};
+use fred::error::{Error, ErrorKind};
 use fred::interfaces::StreamsInterface;
 use fred::types::Value;
 use fred::types::scripts::Script;
 
 use super::BusError;
 use super::client::{BLOCK_FOR, Link};
+use super::entries::{FIELD, Group, Message, Place, is_no_group, messages};
+use super::servers::{self, Servers};
 
 const GROUP: &str = "billing";
-const FIELD: &str = "op";
 /// Messages set aside that are kept; enough for a person to see what goes wrong.
 const POISON_MAX: u64 = 10_000;
 /// Answers that are kept at least; with groups that read them, what they have not finished is kept as well.
@@ -33,15 +36,6 @@ const RESPONSES_KEPT: u64 = 100_000;
 const RESPONSES_MAX: u64 = 2_000_000;
 /// The part of a message that is told to people.
 const SHOWN_BYTES: usize = 4_096;
-
-/// A request as it was delivered.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Its number in the stream.
-    pub id: String,
-    /// The command; `None` for a message without the field `op` or whose `op` is not text.
-    pub op: Option<String>,
-}
 
 /// Messages taken over from consumers that did not finish them.
 #[derive(Clone, Debug, Default)]
@@ -69,12 +63,17 @@ pub struct Queue {
 }
 
 struct Shared {
-    link: Link,
-    url: String,
-    requests: String,
-    responses: String,
-    poison: String,
+    servers: Arc<Servers>,
+    requests: Stream,
+    responses: Stream,
+    poison: Stream,
     answers: Script,
+}
+
+/// One of the streams, and the connection to where it is.
+struct Stream {
+    link: Arc<Link>,
+    key: String,
 }
 
 /// One reader of the queue, with a connection of its own.
@@ -84,43 +83,61 @@ pub struct Consumer {
     name: String,
 }
 
+impl Stream {
+    /// Another stream, over a connection of its own where it may be on another server.
+    async fn beside(&self, servers: &Arc<Servers>, key: String) -> Result<Self, BusError> {
+        let link = match servers.is_cluster() {
+            true => Arc::new(Link::for_commands(servers, &key).await?),
+            false => Arc::clone(&self.link),
+        };
+        Ok(Self { link, key })
+    }
+
+    fn commands(&self) -> WithOptions<Client> {
+        self.link.commands()
+    }
+}
+
 impl Queue {
     /// Connects; the group is made when it is first missed.
     pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(BusError::Config(format!("{name:?} cannot be the name of billing streams")));
         }
-        let shared = Shared {
-            link: Link::for_commands(url).await?,
-            url: url.to_owned(),
-            requests: format!("{name}:requests"),
-            responses: format!("{name}:responses"),
-            poison: format!("{name}:poison"),
-            answers: Script::from_lua(include_str!("answers.lua")),
-        };
+        let servers = Arc::new(Servers::parse(url)?);
+        let key = format!("{name}:requests");
+        let requests = Stream { link: Arc::new(Link::for_commands(&servers, &key).await?), key };
+        let responses = requests.beside(&servers, format!("{name}:responses")).await?;
+        let poison = requests.beside(&servers, format!("{name}:poison")).await?;
+        let shared = Shared { servers, requests, responses, poison, answers: Script::from_lua(include_str!("answers.lua")) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// A new reader; `name` tells it from others of the group.
     pub async fn consumer(&self, name: String) -> Result<Consumer, BusError> {
-        Ok(Consumer { link: Link::for_blocking(&self.shared.url).await?, queue: self.clone(), name })
+        Ok(Consumer { link: Link::for_blocking(&self.shared.servers, &self.shared.requests.key).await?, queue: self.clone(), name })
     }
 
     /// Appends a request.
     pub async fn request(&self, op: &str) -> Result<(), BusError> {
         let shared = &*self.shared;
-        let _: Value = shared.link.commands().xadd(&shared.requests, false, None::<()>, "*", (FIELD, op)).await?;
+        let _: Value = shared.requests.commands().xadd(&shared.requests.key, false, None::<()>, "*", (FIELD, op)).await?;
         Ok(())
     }
 
-    /// Appends answers. After an error some of them may have been appended; appending them again is harmless.
+    /// Appends answers; where a failover may come, a replica has them on return. After an error some of them may have been
+    /// appended; appending them again is harmless.
     pub async fn answer(&self, answers: Vec<String>) -> Result<(), BusError> {
         if answers.is_empty() {
             return Ok(());
         }
         let shared = &*self.shared;
-        let _: Value = shared.answers.evalsha_with_reload(shared.link.scripts()?, vec![shared.responses.as_str()], answers).await?;
-        Ok(())
+        let client = shared.responses.link.scripts()?;
+        let _: Value = shared.answers.evalsha_with_reload(&client, vec![shared.responses.key.as_str()], answers).await?;
+        if shared.servers.is_single() || servers::replicated(&client).await? {
+            return Ok(());
+        }
+        Err(BusError::Command(Error::new(ErrorKind::Timeout, "no replica has confirmed the answers")))
     }
 
     /// Messages that are done with.
@@ -129,7 +146,7 @@ impl Queue {
             return Ok(());
         }
         let shared = &*self.shared;
-        let _: Value = shared.link.commands().xack(&shared.requests, GROUP, ids).await?;
+        let _: Value = shared.requests.commands().xack(&shared.requests.key, GROUP, ids).await?;
         Ok(())
     }
 
@@ -140,7 +157,7 @@ impl Queue {
         let shown = op.char_indices().take_while(|(at, _)| *at < SHOWN_BYTES).map(|(_, c)| c).collect::<String>();
         let fields = vec![(FIELD, shown), ("reason", reason.to_owned()), ("id", message.id.clone())];
         let cap = ("MAXLEN", "~", i64::try_from(POISON_MAX).unwrap_or(i64::MAX));
-        let _: Value = shared.link.commands().xadd(&shared.poison, false, cap, "*", fields).await?;
+        let _: Value = shared.poison.commands().xadd(&shared.poison.key, false, cap, "*", fields).await?;
         metrics::counter!("orderboard_billing_poison_total").increment(1);
         Ok(())
     }
@@ -148,7 +165,7 @@ impl Queue {
     /// Makes the group, reading from the stream's beginning, unless it exists.
     async fn make_group(&self) -> Result<(), BusError> {
         let shared = &*self.shared;
-        let made: Result<Value, Error> = shared.link.commands().xgroup_create(&shared.requests, GROUP, "0", true).await;
+        let made: Result<Value, Error> = shared.requests.commands().xgroup_create(&shared.requests.key, GROUP, "0", true).await;
         match made {
             Err(error) if !error.details().starts_with("BUSYGROUP") => Err(error.into()),
             _ => Ok(()),
@@ -159,9 +176,9 @@ impl Queue {
     pub async fn claim(&self, consumer: &str, idle: Duration, cursor: &str, count: u16) -> Result<Claimed, BusError> {
         let shared = &*self.shared;
         let idle_ms = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-        let commands = shared.link.commands();
+        let commands = shared.requests.commands();
         let answer: Result<Value, Error> =
-            commands.xautoclaim(&shared.requests, GROUP, consumer, idle_ms, cursor, Some(u64::from(count)), false).await;
+            commands.xautoclaim(&shared.requests.key, GROUP, consumer, idle_ms, cursor, Some(u64::from(count)), false).await;
         let parts = match answer {
             Ok(answer) => answer.into_array(),
             Err(error) if is_no_group(&error) => {
@@ -183,13 +200,13 @@ impl Queue {
         self.trim_stream(&shared.responses, RESPONSES_KEPT).await
     }
 
-    async fn trim_stream(&self, key: &str, keep: u64) -> Result<(), BusError> {
-        let commands = self.shared.link.commands();
+    async fn trim_stream(&self, stream: &Stream, keep: u64) -> Result<(), BusError> {
+        let (commands, key) = (stream.commands(), stream.key.as_str());
         let length: u64 = commands.xlen(key).await?;
         if length <= keep {
             return Ok(());
         }
-        let groups = self.groups(key).await?;
+        let groups = self.groups(stream).await?;
         let mut needed: Option<Place> = None;
         for group in &groups {
             let pending: Value = commands.xpending(key, group.name.as_str(), ()).await?;
@@ -201,51 +218,57 @@ impl Queue {
             Some(place) => {
                 let _: Value = commands.xtrim(key, ("MINID", "=", place.text())).await?;
             }
-            None if keep > 0 => self.cut(key, keep).await?,
+            None if keep > 0 => self.cut(stream, keep).await?,
             None => {}
         }
         if keep > 0 && length > RESPONSES_MAX {
             metrics::counter!("orderboard_billing_responses_dropped_total").increment(length - RESPONSES_MAX);
-            self.cut(key, RESPONSES_MAX).await?;
+            self.cut(stream, RESPONSES_MAX).await?;
         }
         Ok(())
     }
 
-    async fn cut(&self, key: &str, length: u64) -> Result<(), BusError> {
+    async fn cut(&self, stream: &Stream, length: u64) -> Result<(), BusError> {
         let cap = ("MAXLEN", "~", i64::try_from(length).unwrap_or(i64::MAX));
-        let _: Value = self.shared.link.commands().xtrim(key, cap).await?;
+        let _: Value = stream.commands().xtrim(&stream.key, cap).await?;
         Ok(())
     }
 
-    async fn groups(&self, key: &str) -> Result<Vec<Group>, BusError> {
-        let told: Value = self.shared.link.commands().xinfo_groups(key).await?;
+    async fn groups(&self, stream: &Stream) -> Result<Vec<Group>, BusError> {
+        let told: Value = stream.commands().xinfo_groups(&stream.key).await?;
         Ok(told.into_array().into_iter().filter_map(Group::read).collect())
     }
 
     /// How much is waiting, and for how long; `now_ms` by the clock that Redis numbers messages with.
     pub async fn backlog(&self, now_ms: u64) -> Result<Backlog, BusError> {
         let shared = &*self.shared;
-        let commands = shared.link.commands();
+        let commands = shared.requests.commands();
         let groups = match self.groups(&shared.requests).await {
             Ok(groups) => groups,
             Err(BusError::Command(error)) if error.details().contains("no such key") => return Ok(Backlog::default()),
             Err(error) => return Err(error),
         };
         let Some(group) = groups.into_iter().find(|group| group.name == GROUP) else { return Ok(Backlog::default()) };
-        let summary: Value = commands.xpending(&shared.requests, GROUP, ()).await?;
+        let summary: Value = commands.xpending(&shared.requests.key, GROUP, ()).await?;
         let mut summary = summary.into_array().into_iter();
         let pending = summary.next().and_then(|count| count.as_u64()).unwrap_or(0);
         let pending_since = summary.next().and_then(|id| id.into_string()).and_then(|id| Place::parse(&id));
-        let next: Value = commands.xrange(&shared.requests, group.delivered.next().text(), "+", Some(1)).await?;
+        let next: Value = commands.xrange(&shared.requests.key, group.delivered.next().text(), "+", Some(1)).await?;
         let waiting_since = messages(next).first().and_then(|message| Place::parse(&message.id));
         let since = [pending_since, waiting_since].into_iter().flatten().min();
         let oldest = since.map_or(0, |place| now_ms.saturating_sub(place.ms));
         Ok(Backlog { pending, undelivered: group.lag, oldest: Duration::from_millis(oldest) })
     }
 
-    /// Connects again where the connection's task has given up.
+    /// Connects again where the connection's task has given up, and to another server where the streams are there now.
     pub async fn revive(&self) -> Result<(), BusError> {
-        self.shared.link.revive().await
+        let shared = &*self.shared;
+        shared.requests.link.revive().await?;
+        if shared.servers.is_cluster() {
+            shared.responses.link.revive().await?;
+            shared.poison.link.revive().await?;
+        }
+        Ok(())
     }
 }
 
@@ -256,7 +279,7 @@ impl Consumer {
     /// Waits up to a second for messages that nobody has got yet; at most `count` of them.
     pub async fn next(&self, count: u16) -> Result<Vec<Message>, BusError> {
         let block_ms = u64::try_from(BLOCK_FOR.as_millis()).unwrap_or(1_000);
-        let requests = &self.queue.shared.requests;
+        let requests = &self.queue.shared.requests.key;
         let read: Result<Value, Error> = self
             .link
             .reader()
@@ -279,93 +302,8 @@ impl Consumer {
         &self.name
     }
 
-    /// Connects again where the connection's task has given up.
+    /// The same as [`Queue::revive`], for this reader's connection.
     pub async fn revive(&self) -> Result<(), BusError> {
         self.link.revive().await
-    }
-}
-
-/// A group, as the server tells of it.
-struct Group {
-    name: String,
-    delivered: Place,
-    lag: Option<u64>,
-}
-
-impl Group {
-    fn read(told: Value) -> Option<Self> {
-        let (mut name, mut delivered, mut lag) = (None, None, None);
-        let mut members = told.into_array().into_iter();
-        while let (Some(key), Some(value)) = (members.next(), members.next()) {
-            match key.as_string().as_deref() {
-                Some("name") => name = value.into_string(),
-                Some("last-delivered-id") => delivered = value.into_string().and_then(|id| Place::parse(&id)),
-                Some("lag") => lag = value.as_u64(),
-                _ => {}
-            }
-        }
-        Some(Self { name: name?, delivered: delivered?, lag })
-    }
-}
-
-/// A message's number, in its two parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    ms: u64,
-    number: u64,
-}
-
-impl Place {
-    fn parse(id: &str) -> Option<Self> {
-        let (ms, number) = id.split_once('-')?;
-        Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
-    }
-
-    fn next(self) -> Self {
-        match self.number.checked_add(1) {
-            Some(number) => Self { number, ..self },
-            None => Self { ms: self.ms + 1, number: 0 },
-        }
-    }
-
-    fn text(self) -> String {
-        format!("{}-{}", self.ms, self.number)
-    }
-}
-
-fn is_no_group(error: &Error) -> bool {
-    error.details().contains("NOGROUP")
-}
-
-/// `[[id, [field, value, …]], …]`. Whatever a message looks like, it has a number and can be answered and acknowledged.
-fn messages(entries: Value) -> Vec<Message> {
-    entries.into_array().into_iter().filter_map(message).collect()
-}
-
-fn message(entry: Value) -> Option<Message> {
-    let mut parts = entry.into_array().into_iter();
-    let id = parts.next()?.into_string()?;
-    let fields = parts.next().map(Value::into_array).unwrap_or_default();
-    let mut fields = fields.into_iter();
-    let mut op = None;
-    while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
-        if field.as_bytes() == Some(FIELD.as_bytes()) {
-            op = value.as_bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        }
-    }
-    Some(Message { id, op })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_ordered_by_both_parts() {
-        let place = |id| Place::parse(id).expect("an id");
-        assert!(place("9-9") < place("10-0") && place("10-2") < place("10-10"));
-        assert_eq!(place("5-7").next().text(), "5-8");
-        assert_eq!(Place { ms: 5, number: u64::MAX }.next().text(), "6-0");
-        assert!(Place::parse("5").is_none() && Place::parse("a-b").is_none());
     }
 }

@@ -89,8 +89,12 @@ impl Pulse {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            let asked = Instant::now();
             match self.link.position(&self.keys, Ask::Position).await {
-                Ok(now) => self.observe(now).await,
+                Ok(now) => {
+                    metrics::gauge!(metric::PULSE_SECONDS).set(asked.elapsed().as_secs_f64());
+                    self.observe(now).await;
+                }
                 Err(error) => self.health.fail("reading the position", &error),
             }
         }

@@ -1,18 +1,22 @@
 //! The names of everything the bus keeps in Redis. Nothing else builds a key.
 
 use super::BusError;
-use crate::domain::news::Subject;
+use crate::domain::news::Item;
 
 pub(super) struct Keys {
     pub(super) meta: String,
     pub(super) history: String,
     pub(super) channel: String,
+    /// A cluster carries messages in shards: on the node that keeps the keys.
+    pub(super) is_sharded: bool,
     versions: String,
+    private_versions: String,
+    private: String,
 }
 
 impl Keys {
     /// Braces are refused: they would move the hash tag and spread the keys over the slots of a cluster.
-    pub(super) fn new(prefix: &str) -> Result<Self, BusError> {
+    pub(super) fn new(prefix: &str, is_sharded: bool) -> Result<Self, BusError> {
         if prefix.is_empty() || prefix.contains(['{', '}']) || prefix.contains(char::is_whitespace) {
             return Err(BusError::Config(format!("{prefix:?} cannot be a key prefix")));
         }
@@ -20,12 +24,31 @@ impl Keys {
             meta: format!("{{{prefix}}}:news:meta"),
             history: format!("{{{prefix}}}:news:history"),
             channel: format!("{{{prefix}}}:news"),
+            is_sharded,
             versions: format!("{{{prefix}}}:v"),
+            private_versions: format!("{{{prefix}}}:p"),
+            private: format!("{{{prefix}}}:u:"),
         })
     }
 
     /// Where the newest version carried for a row is remembered.
-    pub(super) fn version(&self, subject: Subject) -> String {
-        format!("{}:{}:{}", self.versions, subject.kind.as_str(), subject.id)
+    pub(super) fn version(&self, item: &Item) -> String {
+        let versions = if item.audience.is_some() { &self.private_versions } else { &self.versions };
+        format!("{versions}:{}:{}", item.kind.as_str(), item.id)
+    }
+
+    /// The channel of what concerns one user alone.
+    pub(super) fn private(&self, user_id: u64) -> String {
+        format!("{}{user_id}", self.private)
+    }
+
+    /// Whose channel this is.
+    pub(super) fn user_of(&self, channel: &str) -> Option<u64> {
+        channel.strip_prefix(&self.private)?.parse().ok()
+    }
+
+    /// The command that sends on a channel.
+    pub(super) fn verb(&self) -> &'static str {
+        if self.is_sharded { "SPUBLISH" } else { "PUBLISH" }
     }
 }

@@ -3,9 +3,25 @@
 //! MySQL is the truth. The bus never holds anything that cannot be read there again, and losing all of Redis
 //! costs speed, not correctness.
 //!
+//! # Which Redis
+//!
+//! | url | what |
+//! |---|---|
+//! | `redis://[user:password@]host[:port][/db]` | one server |
+//! | `redis+unix://[user:password@localhost]/path` | one server, by its socket |
+//! | `redis-sentinel://[user:password@]sentinel:26379[/db]?sentinelServiceName=NAME&node=sentinel2:26379&node=…` | the primary that the sentinels call `NAME`; list them all. With `&sentinelUsername=…&sentinelPassword=…` where the sentinels have logins of their own |
+//! | `redis-cluster://[user:password@]node:7000?node=node2:7000&node=…` | a cluster; the other nodes are learned |
+//!
+//! Each connection goes to the one server that keeps its key and moves when that is another one (`servers.rs`): news lives
+//! in one slot, each billing stream in that of its name. A failover costs what a restart costs: the promoted server has
+//! another run id, so a new epoch begins, and boards are read from MySQL. What a primary had not
+//! replicated is lost with it: news is read from MySQL again, an answer of the billing queue counts as sent when a replica
+//! has it, and who appends a request that stays without an answer appends it again. `min-replicas-to-write 1` bounds how
+//! long a primary that is cut off goes on.
+//!
 //! # The protocol
 //!
-//! News is a sequence of messages `{epoch, seq, items}`. `seq` counts from 1 without holes within an epoch; the
+//! News is a sequence of messages `{epoch, seq, at, items}`; `at` is when Redis sent it, in microseconds. `seq` counts from 1 without holes within an epoch; the
 //! epoch is random, and a new one says that nothing is known about what lies between. With the prefix `ob`:
 //!
 //! | key | type | what |
@@ -14,8 +30,10 @@
 //! | `{ob}:news:history` | stream | the last 20,000 messages or 64 MiB, entry id = `seq-0` |
 //! | `{ob}:news` | channel | the messages as they happen |
 //! | `{ob}:v:order:123` | string, 300 s | the newest version carried for that row |
+//! | `{ob}:u:5` | channel | what concerns user 5 alone, `{at, items}`; followed where that user has a socket |
+//! | `{ob}:p:account:7` | string, 300 s | the newest version carried so |
 //!
-//! The hash tag keeps all keys in one slot of a cluster. *Publishing* is one Lua script (`publish.lua`): rows whose
+//! The hash tag keeps all keys in one slot of a cluster, where the channels are sharded ones (`SPUBLISH`). *Publishing* is one Lua script (`publish.lua`): rows whose
 //! version was carried already are left out, and if any are left they get the next `seq`, go into the history
 //! and onto the channel. A publish that is sent twice sends nothing the second time.
 //!
@@ -49,14 +67,17 @@
 
 mod billing;
 mod client;
+mod entries;
 mod error;
 mod feed;
 mod health;
 mod keys;
 mod metric;
+mod private;
 mod publish;
 mod reader;
 mod recover;
+mod servers;
 mod wire;
 
 use std::sync::Arc;
@@ -64,16 +85,20 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use billing::{Backlog, Claimed, Consumer, Message, Queue};
+pub use billing::{Backlog, Claimed, Consumer, Queue};
+pub use entries::Message;
 pub use error::BusError;
 pub use feed::{Feed, FeedEvent};
+pub use private::Users;
 
 use crate::domain::news::Item;
 use client::{EVENTS_MAX, Link};
 use health::Health;
 use keys::Keys;
+use private::Private;
 use publish::Publisher;
 use reader::Reader;
+use servers::Servers;
 
 /// Batches of directly delivered rows that may wait for a reader.
 const DIRECT_BATCHES_MAX: usize = 64;
@@ -81,8 +106,7 @@ const DIRECT_BATCHES_MAX: usize = 64;
 /// Where Redis is and which part of its key space is ours.
 #[derive(Clone)]
 pub struct BusConfig {
-    /// `redis://[user:password@]host[:port][/db]`, `redis+unix://[user:password@localhost]/path`, or one of fred's
-    /// `redis-sentinel://` and `redis-cluster://` forms.
+    /// One of the forms in this module's documentation.
     pub url: String,
     /// The first part of every key. Deployments that share a Redis need different ones.
     pub prefix: String,
@@ -99,6 +123,7 @@ struct Shared {
     publisher: Arc<Publisher>,
     health: Arc<Health>,
     direct: mpsc::Sender<Vec<Item>>,
+    users: Users,
     closing: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -108,8 +133,9 @@ impl Bus {
     /// most and then says in one line what is wrong.
     pub async fn connect(config: BusConfig) -> Result<(Bus, Feed), BusError> {
         metric::describe();
-        let keys = Arc::new(Keys::new(&config.prefix)?);
-        let started = tokio::time::timeout(client::CONNECT_TIMEOUT, Self::start(&config.url, keys));
+        let servers = Arc::new(Servers::parse(&config.url)?);
+        let keys = Arc::new(Keys::new(&config.prefix, servers.is_cluster())?);
+        let started = tokio::time::timeout(client::CONNECT_TIMEOUT, Self::start(&servers, keys));
         match started.await {
             Ok(result) => result,
             Err(_) => Err(BusError::Unreachable {
@@ -119,31 +145,35 @@ impl Bus {
         }
     }
 
-    async fn start(url: &str, keys: Arc<Keys>) -> Result<(Bus, Feed), BusError> {
-        let commands = Link::for_commands(url).await?;
-        client::check_version(&commands, url).await?;
+    async fn start(servers: &Arc<Servers>, keys: Arc<Keys>) -> Result<(Bus, Feed), BusError> {
+        let commands = Link::for_commands(servers, &keys.meta).await?;
+        client::check_server(&commands).await?;
         let health = Arc::new(Health::new());
         let publisher = Arc::new(Publisher::new(commands, Arc::clone(&keys), Arc::clone(&health)));
 
-        let link = Arc::new(Link::for_feed(url).await?);
+        let link = Arc::new(Link::for_feed(servers, &keys.meta).await?);
         let (events, received) = mpsc::channel(EVENTS_MAX);
         let (direct, directly) = mpsc::channel(DIRECT_BATCHES_MAX);
+        let (rows, privately) = mpsc::channel(EVENTS_MAX);
         let (closing, closed) = watch::channel(false);
         let (observed, positions) = watch::channel(None);
 
+        let users = Users::default();
+        let private = Private::new(Link::for_feed(servers, &keys.meta).await?, Arc::clone(&keys), users.clone(), rows);
         let pulse = health::Pulse { link: Arc::clone(&link), keys: Arc::clone(&keys), health: Arc::clone(&health), observed };
         let mut reader = Reader::new(link, keys, Arc::clone(&health), Arc::clone(&publisher), events, positions);
-        reader.start().await.map_err(|stop| stop.into_error(url))?;
+        reader.start().await.map_err(|stop| stop.into_error(&servers.url))?;
 
         let mut tasks = JoinSet::new();
         tasks.spawn(until(closed.clone(), reader.run()));
+        tasks.spawn(until(closed.clone(), private.run()));
         tasks.spawn(until(closed, pulse.run()));
-        let shared = Shared { publisher, health, direct, closing, tasks: Mutex::new(tasks) };
-        Ok((Bus { shared: Arc::new(shared) }, Feed::new(received, directly)))
+        let shared = Shared { publisher, health, direct, users, closing, tasks: Mutex::new(tasks) };
+        Ok((Bus { shared: Arc::new(shared) }, Feed::new(received, directly, privately)))
     }
 
-    /// Sends the rows to every node, this one included. Rows whose version was carried already are left out.
-    /// Long slices go as several messages. After an error some of them may have been sent; publishing them
+    /// Sends the rows to every node, this one included; rows with an audience to the nodes where that user has a socket.
+    /// Rows whose version was carried already are left out. Long slices go as several messages. After an error some of them may have been sent; publishing them
     /// again is harmless, and so is leaving it to the sweep.
     pub async fn publish(&self, items: &[Item]) -> Result<(), BusError> {
         self.shared.publisher.publish(items).await
@@ -153,6 +183,11 @@ impl Bus {
     /// does not answer within 500 ms, or publishing fails; turns true when the feed has recovered since.
     pub fn is_up(&self) -> bool {
         self.shared.health.is_up()
+    }
+
+    /// Who has a socket here, for whoever opens and closes them.
+    pub fn users(&self) -> &Users {
+        &self.shared.users
     }
 
     /// Hands rows to this node's own [`Feed`] without Redis. False when the reader is too slow: then they were dropped,

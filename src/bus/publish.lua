@@ -1,8 +1,10 @@
 -- Publishes rows as one message, atomically: suppress what was carried already, take the next sequence
--- number, remember the message in the history, send it.
+-- number, remember the message in the history, send it. A row that concerns one user goes to that user's
+-- channel instead, alone and without a number.
 --
 -- KEYS[1] meta hash {epoch, seq, run, bytes}   KEYS[2] history stream   KEYS[3..] carried version of row i
--- ARGV[1] channel   ARGV[2] epoch to use if there is none   ARGV[3], ARGV[4] version and JSON of row 1, and so on
+-- ARGV[1] channel   ARGV[2] epoch to use if there is none   ARGV[3] PUBLISH, or SPUBLISH in a cluster
+-- ARGV[4..6] version, JSON and user's channel (or '') of row 1, and so on
 -- Returns {epoch, seq, rows sent}. Running it twice sends nothing the second time.
 
 local VERSION_TTL_S = 300
@@ -20,17 +22,25 @@ local epoch = known[1]
 
 -- MGET answers nil for a key of another type, so a stray key under our prefix cannot stop the news.
 local carried = redis.call('MGET', unpack(KEYS, 3))
-local rows, keys, versions = {}, {}, {}
+local now = redis.call('TIME')
+local at = now[1] .. string.format('%06d', now[2])
+local rows, keys, versions, sent = {}, {}, {}, 0
 for i = 1, #KEYS - 2 do
-  local version = ARGV[1 + 2 * i]
+  local version, row, channel = ARGV[1 + 3 * i], ARGV[2 + 3 * i], ARGV[3 + 3 * i]
   if not carried[i] or is_newer(version, carried[i]) then
-    rows[#rows + 1] = ARGV[2 + 2 * i]
-    keys[#keys + 1] = KEYS[2 + i]
-    versions[#versions + 1] = version
+    sent = sent + 1
+    if channel == '' then
+      rows[#rows + 1] = row
+      keys[#keys + 1] = KEYS[2 + i]
+      versions[#versions + 1] = version
+    else
+      redis.call('SET', KEYS[2 + i], version, 'EX', VERSION_TTL_S)
+      redis.call(ARGV[3], channel, '{"at":' .. at .. ',"items":[' .. row .. ']}')
+    end
   end
 end
 if #rows == 0 then
-  return {epoch or '', tonumber(known[2] or '0'), 0}
+  return {epoch or '', tonumber(known[2] or '0'), sent}
 end
 
 if not epoch then
@@ -44,7 +54,7 @@ end
 -- '%.0f' because Lua prints 1e+15 for a plain tostring.
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 local text = string.format('%.0f', seq)
-local payload = '{"epoch":"' .. epoch .. '","seq":' .. text .. ',"items":[' .. table.concat(rows, ',') .. ']}'
+local payload = '{"epoch":"' .. epoch .. '","seq":' .. text .. ',"at":' .. at .. ',"items":[' .. table.concat(rows, ',') .. ']}'
 local bytes = redis.call('HINCRBY', KEYS[1], 'bytes', #payload)
 
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', HISTORY_MESSAGES_MAX, text .. '-0',
@@ -59,5 +69,5 @@ end
 for i = 1, #keys do
   redis.call('SET', keys[i], versions[i], 'EX', VERSION_TTL_S)
 end
-redis.call('PUBLISH', ARGV[1], payload)
-return {epoch, seq, #rows}
+redis.call(ARGV[3], ARGV[1], payload)
+return {epoch, seq, sent}

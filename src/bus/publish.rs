@@ -81,9 +81,10 @@ impl Publisher {
             if full && !batch.keys.is_empty() {
                 batches.push(std::mem::take(&mut batch));
             }
-            batch.keys.push(self.keys.version(item.subject()));
+            batch.keys.push(self.keys.version(item));
             batch.arguments.push(Value::from(item.version.to_string()));
             batch.arguments.push(Value::from(encode(item)));
+            batch.arguments.push(Value::from(item.audience.map(|user_id| self.keys.private(user_id)).unwrap_or_default()));
             batch.bytes += bytes;
         }
         if !batch.keys.is_empty() {
@@ -117,7 +118,8 @@ impl Publisher {
     async fn call(&self, batch: Batch) -> Result<u64, BusError> {
         let mut keys = vec![self.keys.meta.clone(), self.keys.history.clone()];
         keys.extend(batch.keys);
-        let mut arguments = vec![Value::from(self.keys.channel.as_str()), Value::from(new_epoch()?)];
+        let mut arguments =
+            vec![Value::from(self.keys.channel.as_str()), Value::from(new_epoch()?), Value::from_static_str(self.keys.verb())];
         arguments.extend(batch.arguments);
 
         let client = self.link.scripts()?;

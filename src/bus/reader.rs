@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::EventInterface;
 use fred::types::Message as Raw;
@@ -36,6 +35,8 @@ pub(super) struct Reader {
     publisher: Arc<Publisher>,
     events: mpsc::Sender<FeedEvent>,
     positions: watch::Receiver<Option<Position>>,
+    /// The client that these three listen to.
+    number: u64,
     messages: broadcast::Receiver<Raw>,
     reconnects: broadcast::Receiver<Server>,
     errors: broadcast::Receiver<(Error, Option<Server>)>,
@@ -91,11 +92,11 @@ impl Reader {
         events: mpsc::Sender<FeedEvent>,
         positions: watch::Receiver<Option<Position>>,
     ) -> Self {
-        let client: &Client = &link.client;
+        let (client, number) = (link.client(), link.number());
         let (messages, reconnects, errors) = (client.message_rx(), client.reconnect_rx(), client.error_rx());
         let (rise_at, hold, risen_at) = (Instant::now(), RETRY_AFTER, Instant::now());
         let (last, left) = (None, VecDeque::new());
-        Self { link, keys, health, publisher, events, positions, messages, reconnects, errors, rise_at, hold, risen_at, last, left }
+        Self { link, keys, health, publisher, events, positions, number, messages, reconnects, errors, rise_at, hold, risen_at, last, left }
     }
 
     /// Follows until nobody listens, from where [`Reader::start`] began.
@@ -135,6 +136,7 @@ impl Reader {
         self.errors = self.errors.resubscribe();
         self.reconnects = self.reconnects.resubscribe();
         self.link.revive().await?;
+        self.listen();
         self.recover().await?;
         if self.health.is_up() {
             return Ok(());
@@ -146,6 +148,16 @@ impl Reader {
             Err(error) => self.health.fail("proving that publishing works", &error),
         }
         Ok(())
+    }
+
+    /// After a move to another server: what the old connection still holds, the recovery brings.
+    fn listen(&mut self) {
+        let number = self.link.number();
+        if number != self.number {
+            let client = self.link.client();
+            (self.messages, self.reconnects, self.errors) = (client.message_rx(), client.reconnect_rx(), client.error_rx());
+            self.number = number;
+        }
     }
 
     async fn prove(&self) -> Result<(), BusError> {
@@ -209,6 +221,9 @@ impl Reader {
             return Err(Stop::Recover("gap"));
         }
         metrics::counter!(metric::RECEIVED).increment(1);
+        if let Some(sent_us) = message.sent_us {
+            metrics::histogram!(metric::LAG_SECONDS).record(wire::lag(sent_us));
+        }
         self.deliver(message).await
     }
 

@@ -21,7 +21,11 @@ impl Reader {
     pub(super) async fn recover(&mut self) -> Result<(), Stop> {
         // Subscribing again is harmless and needs no memory of whether this connection did. fred does not wait
         // for the answer; the position, asked on the same connection, is answered after it.
-        self.link.commands().subscribe(self.keys.channel.as_str()).await?;
+        let channel = self.keys.channel.as_str();
+        match self.keys.is_sharded {
+            true => self.link.commands().ssubscribe(channel).await?,
+            false => self.link.commands().subscribe(channel).await?,
+        }
         let now = self.link.position(&self.keys, Ask::Position).await?;
         let Some(last) = self.last.clone() else {
             return self.reload(now).await;

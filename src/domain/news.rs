@@ -49,6 +49,9 @@ pub struct Item {
     pub kind: NewsKind,
     pub id: u64,
     pub version: u64,
+    /// The one user whom this row concerns; nobody for news of all. It decides the channel and is not sent along.
+    #[serde(skip)]
+    pub audience: Option<u64>,
     /// The row as JSON, encoded once by the node that read it back from MySQL.
     pub row: Box<RawValue>,
 }

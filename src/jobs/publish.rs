@@ -67,18 +67,19 @@ pub(super) async fn read_back(store: &Store, subjects: &[Subject]) -> Result<Vec
     let ids = |kind: NewsKind| subjects.iter().filter(|subject| subject.kind == kind).map(|subject| subject.id).collect::<Vec<_>>();
     let mut items = Vec::with_capacity(subjects.len());
     for order in store.orders_by_id(&ids(NewsKind::Order)).await? {
-        items.push(item(Subject::order(order.id), order.version, &order)?);
+        items.push(item(Subject::order(order.id), order.version, None, &order)?);
     }
     for news in store.accounts_by_id(&ids(NewsKind::Account)).await? {
-        items.push(item(Subject::account(news.account.id), news.account.version, &news)?);
+        items.push(item(Subject::account(news.account.id), news.account.version, Some(news.user_id), &news)?);
     }
+    // To every node: each of them may remember the session's token.
     for ended in store.ended_sessions(&ids(NewsKind::Session)).await? {
-        items.push(item(Subject::session(ended.session_id), 1, &ended)?);
+        items.push(item(Subject::session(ended.session_id), 1, None, &ended)?);
     }
     Ok(items)
 }
 
-fn item(subject: Subject, version: u64, row: &impl Serialize) -> Result<Item, StoreError> {
+fn item(subject: Subject, version: u64, audience: Option<u64>, row: &impl Serialize) -> Result<Item, StoreError> {
     let row = to_raw_value(row).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Item { kind: subject.kind, id: subject.id, version, row })
+    Ok(Item { kind: subject.kind, id: subject.id, version, audience, row })
 }

@@ -1,6 +1,9 @@
 //! The safety net of news: rows changed lately whose version the bus did not carry (a node died between commit and
 //! publish, Redis was away, somebody edited the table by hand) are found and sent within two seconds.
 //!
+//! News of an account goes only to nodes where its user has a socket, so each node looks after its own: an account's row
+//! that did not reach this node, and whose user is here, is delivered here and not sent again.
+//!
 //! Each round looks back further than it must: `changed_at` is written when the statement runs, and the row becomes
 //! visible only at its commit. A cursor that moved on with the clock would skip rows that commit late.
 
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::publish::{BURST_MAX, Sent, read_back, send};
 use super::{Stopping, next_round};
 use crate::bus::Bus;
-use crate::domain::news::Subject;
+use crate::domain::news::{Item, NewsKind, Subject};
 use crate::flow::Flow;
 use crate::store::changes::Changed;
 use crate::store::{Store, StoreError};
@@ -33,12 +36,17 @@ const ROWS_LONG_MAX: u32 = 20_000;
 pub struct Carried {
     by_bus: moka::sync::Cache<Subject, u64>,
     directly: moka::sync::Cache<Subject, u64>,
+    /// Whose an account is, which never changes. An owner that was forgotten is read again.
+    owners: moka::sync::Cache<u64, u64>,
 }
+
+/// Accounts' owners that are remembered.
+const OWNERS_MAX: u64 = 500_000;
 
 impl Default for Carried {
     fn default() -> Self {
         let memory = || moka::sync::Cache::builder().max_capacity(200_000).time_to_live(Duration::from_secs(180)).build();
-        Self { by_bus: memory(), directly: memory() }
+        Self { by_bus: memory(), directly: memory(), owners: moka::sync::Cache::new(OWNERS_MAX) }
     }
 }
 
@@ -48,11 +56,19 @@ impl Carried {
         self.by_bus.insert(subject, version);
     }
 
-    fn missing(&self, changed: Vec<Changed>, bus_is_up: bool) -> Vec<Changed> {
+    fn missing(&self, changed: Vec<Changed>, bus: &Bus) -> Vec<Changed> {
+        let bus_is_up = bus.is_up();
         let has = |memory: &moka::sync::Cache<Subject, u64>, (subject, version): &Changed| {
             memory.get(subject).is_some_and(|carried| carried >= *version)
         };
-        changed.into_iter().filter(|row| !has(&self.by_bus, row) && (bus_is_up || !has(&self.directly, row))).collect()
+        let is_missing = |row: &Changed| match row.0.kind {
+            NewsKind::Account => {
+                let is_elsewhere = self.owners.get(&row.0.id).is_some_and(|owner| !bus.users().is_here(owner));
+                !is_elsewhere && !has(&self.by_bus, row) && !has(&self.directly, row)
+            }
+            _ => !has(&self.by_bus, row) && (bus_is_up || !has(&self.directly, row)),
+        };
+        changed.into_iter().filter(is_missing).collect()
     }
 }
 
@@ -92,18 +108,24 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
 async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration, rows_max: u32) -> Result<(), StoreError> {
     let since = store.now().await? - look_back;
     let changed = store.changed_since(since, rows_max).await?;
-    let missing = carried.missing(changed, bus.is_up());
-    if missing.is_empty() {
-        return Ok(());
-    }
-    metrics::counter!("orderboard_sweep_found_total").increment(missing.len() as u64);
+    let missing = carried.missing(changed, bus);
     for some in missing.chunks(BURST_MAX) {
         let subjects: Vec<Subject> = some.iter().map(|(subject, _)| *subject).collect();
-        let items = read_back(store, &subjects).await?;
-        let versions: Vec<Changed> = items.iter().map(|item| (item.subject(), item.version)).collect();
-        if send(bus, items).await == Sent::Directly {
-            versions.into_iter().for_each(|(subject, version)| carried.directly.insert(subject, version));
+        let (own, shared): (Vec<Item>, Vec<Item>) =
+            read_back(store, &subjects).await?.into_iter().partition(|item| item.audience.is_some());
+        own.iter().for_each(|item| item.audience.into_iter().for_each(|owner| carried.owners.insert(item.id, owner)));
+        let own: Vec<Item> = own.into_iter().filter(|item| item.audience.is_some_and(|owner| bus.users().is_here(owner))).collect();
+        metrics::counter!("orderboard_sweep_found_total").increment((own.len() + shared.len()) as u64);
+        let versions = |items: &[Item]| items.iter().map(|item| (item.subject(), item.version)).collect::<Vec<Changed>>();
+        let (own_versions, shared_versions) = (versions(&own), versions(&shared));
+        let mut delivered = Vec::new();
+        if !own.is_empty() && bus.deliver_directly(own) {
+            delivered = own_versions;
         }
+        if !shared.is_empty() && send(bus, shared).await == Sent::Directly {
+            delivered.extend(shared_versions);
+        }
+        delivered.into_iter().for_each(|(subject, version)| carried.directly.insert(subject, version));
     }
     Ok(())
 }

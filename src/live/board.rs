@@ -141,7 +141,8 @@ impl Board {
         if let Some(diff) = had.and_then(|(epoch, seq)| inner.diff_since(&self.name, epoch, seq)) {
             return (Joined::Resumed(diff.wire()), inner.last);
         }
-        let (cursor, snapshot) = inner.snapshot(&self.name, |at, inner| inner.bytes_after(at).is_some_and(|bytes| bytes <= AFTER_SNAPSHOT_BYTES_MAX));
+        let (cursor, snapshot) =
+            inner.snapshot(&self.name, |at, inner| inner.bytes_after(at).is_some_and(|bytes| bytes <= AFTER_SNAPSHOT_BYTES_MAX));
         (Joined::Anew(snapshot), cursor)
     }
 

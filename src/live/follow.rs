@@ -49,7 +49,7 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
                             apply(&live, Some(at.seq), &items, &observe);
                             behind_since = OffsetDateTime::now_utc();
                         }
-                        FeedEvent::Direct(items) => apply(&live, None, &items, &observe),
+                        FeedEvent::Direct(items) | FeedEvent::Private(items) => apply(&live, None, &items, &observe),
                         FeedEvent::Reload(position) => {
                             reload(&live, &position).await;
                             resync_users(&live, behind_since).await;

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::bus::Feed;
+use crate::bus::{self, Feed};
 use crate::domain::ledger::Account;
 use crate::domain::news::Item;
 use crate::domain::order::Order;
@@ -84,6 +84,8 @@ pub struct LiveConfig {
     /// The categories' slugs; each has a board besides the board of all.
     pub categories: Vec<String>,
     pub hash_token: TokenHasher,
+    /// Told who has a socket here.
+    pub users: bus::Users,
 }
 
 impl Live {
@@ -107,7 +109,7 @@ impl Live {
                 },
                 store,
                 boards,
-                users: users::Users::default(),
+                users: users::Users::new(config.users),
                 fanout: fanout::Fanout::start(std::thread::available_parallelism().map_or(1, usize::from)),
                 executors: moka::sync::Cache::new(EXECUTORS_MAX),
                 sockets: AtomicUsize::new(0),

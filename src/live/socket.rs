@@ -185,7 +185,11 @@ impl Socket {
         let Some(session) = &self.session else { return Ok(()) };
         match self.live.shared.accounts.find(session.actor.user.id).await {
             Ok(accounts) => {
-                let frames = accounts.iter().flat_map(|accounts| accounts.iter()).map(|account| Frame::json(&ServerMessage::Balance(account)).wire()).collect();
+                let frames = accounts
+                    .iter()
+                    .flat_map(|accounts| accounts.iter())
+                    .map(|account| Frame::json(&ServerMessage::Balance(account)).wire())
+                    .collect();
                 self.write(frames).await
             }
             Err(error) => {

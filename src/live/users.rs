@@ -9,14 +9,16 @@ use dashmap::DashMap;
 
 use super::frame::Frame;
 use super::line::Line;
+use crate::bus;
 use crate::domain::news::Subject;
 
 /// Things a channel remembers; a socket that has missed more is told to read anew.
 const REMEMBERED_MAX: usize = 256;
 
-#[derive(Default)]
 pub(super) struct Users {
     channels: DashMap<u64, Arc<Channel>>,
+    /// The bus brings what concerns one user only for those it was told of.
+    bus: bus::Users,
 }
 
 pub(super) struct Channel {
@@ -65,10 +67,17 @@ impl Subscription {
 }
 
 impl Users {
+    pub(super) fn new(bus: bus::Users) -> Self {
+        Self { channels: DashMap::new(), bus }
+    }
+
     pub(super) fn subscribe(&self, user_id: u64, line: Arc<Line>) -> Subscription {
         // The map's lock is held while the socket is put on the list, and while `leave` looks whether the list is empty: a
         // channel in the map is never one that is about to be forgotten.
-        let entry = self.channels.entry(user_id).or_insert_with(|| Arc::new(Channel { log: Mutex::default() }));
+        let entry = self.channels.entry(user_id).or_insert_with(|| {
+            self.bus.join(user_id);
+            Arc::new(Channel { log: Mutex::default() })
+        });
         let cursor = {
             let mut log = entry.lock();
             log.lines.push(line);
@@ -81,6 +90,9 @@ impl Users {
         self.channels.remove_if(&subscription.user_id, |_, channel| {
             let mut log = channel.lock();
             log.lines.retain(|other| !Arc::ptr_eq(other, line));
+            if log.lines.is_empty() {
+                self.bus.leave(subscription.user_id);
+            }
             log.lines.is_empty()
         });
     }

@@ -2,6 +2,7 @@
 //! no other test sees. It runs on a runtime of its own, so a test can end it gently (`stop`), kill it as `kill -9` would
 //! (`kill`), or simply drop it.
 
+pub(crate) mod bazaar;
 pub(crate) mod books;
 mod client;
 mod dice;
@@ -9,6 +10,7 @@ pub(crate) mod market;
 pub(crate) mod node;
 mod people;
 pub(crate) mod raw;
+pub(crate) mod redises;
 mod scene;
 mod services;
 pub(crate) mod stream;

@@ -110,5 +110,11 @@ impl Press {
 
 /// An order's row as news.
 pub(crate) fn item(order: &orderboard::domain::order::Order) -> Item {
-    Item { kind: NewsKind::Order, id: order.id, version: order.version, row: serde_json::value::to_raw_value(order).unwrap() }
+    Item {
+        kind: NewsKind::Order,
+        id: order.id,
+        version: order.version,
+        audience: None,
+        row: serde_json::value::to_raw_value(order).unwrap(),
+    }
 }
