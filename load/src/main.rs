@@ -38,6 +38,7 @@ mod server;
 mod socket;
 mod takers;
 mod verdict;
+mod watch;
 
 /// What every command is given.
 pub(crate) struct Run {
@@ -92,6 +93,8 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Idle(options) => idle::run(common, options, run).await,
         Command::Money(options) => money::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
+        Command::Watchers(options) => watch::command::run(common, options, run).await,
+        Command::WatchPart(options) => watch::part::run(options, &run.stop).await.map(|()| Report::default()),
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }
