@@ -55,6 +55,9 @@ pub(crate) enum Command {
     Watchers(Watchers),
     #[command(hide = true)]
     WatchPart(WatchPart),
+    Fanout(Fanout),
+    #[command(hide = true)]
+    TcpFloor(TcpFloor),
     Bench(Bench),
 }
 
@@ -135,6 +138,9 @@ pub(crate) struct Floor {
     pub(crate) orders: u64,
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) rounds: u64,
+    /// The floor of the fan-out instead: raw TCP to 2,000 websockets, over a ladder of rates
+    #[arg(long)]
+    pub(crate) tcp: bool,
 }
 
 /// Billing by queue: how fast it is; with --chaos, whether it keeps its books while everything around it dies
@@ -259,6 +265,34 @@ pub(crate) struct Watchers {
     /// Microseconds between two looks at the sockets; part of every latency
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=20_000))]
     pub(crate) nap_us: u64,
+}
+
+/// The server against the least that anybody can do, in turns: processor time a delivery, latency over a ladder of rates
+///
+/// The floor is a process that hands the same number of bytes to each websocket and does nothing else. Both are pinned to
+/// the same core, one after the other, with 2,000 sockets; the client, Redis and MariaDB have the others.
+#[derive(Args, Clone)]
+pub(crate) struct Fanout {
+    /// Turns of server and floor at 50 changes a second
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) rounds: u64,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// One round, few seconds, a short ladder, and no 10,000 sockets
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// The process that hands on what it gets and does nothing else
+#[derive(Args, Clone)]
+pub(crate) struct TcpFloor {
+    #[arg(long)]
+    pub(crate) listen: std::net::SocketAddr,
+    #[arg(long)]
+    pub(crate) redis: String,
+    #[arg(long)]
+    pub(crate) channel: String,
 }
 
 /// A share of the sockets, for a parent process that talks over standard input and output

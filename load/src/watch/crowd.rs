@@ -97,7 +97,7 @@ impl Crowd {
 
     fn begin(&mut self) -> Result<(), Error> {
         if let Some(engine) = &self.here {
-            engine.begin();
+            engine.begin()?;
         }
         self.parts.iter_mut().try_for_each(Part::begin)
     }

@@ -38,7 +38,7 @@ pub(crate) struct Opened {
 
 enum Ask {
     Add(Opened),
-    Begin,
+    Begin(Sender<()>),
     Look(Sender<Look>),
     End(u64, Sender<Box<Seen>>),
     Quit,
@@ -89,8 +89,10 @@ impl Engine {
     }
 
     /// From here on everything counts anew.
-    pub(crate) fn begin(&self) {
-        self.tell(Ask::Begin);
+    pub(crate) fn begin(&self) -> Result<(), Error> {
+        let (answer, answered) = channel();
+        self.tell(Ask::Begin(answer));
+        answered.recv_timeout(ANSWER_WITHIN).map_err(silent)
     }
 
     pub(crate) fn look(&self) -> Result<Look, Error> {
@@ -174,8 +176,11 @@ impl Reader {
         while let Ok(ask) = self.asked.try_recv() {
             match ask {
                 Ask::Add(opened) => self.add(opened, buffer),
-                Ask::Begin => self.begin(),
                 // Whoever asked may have gone.
+                Ask::Begin(answer) => {
+                    self.begin();
+                    let _ = answer.send(());
+                }
                 Ask::Look(answer) => drop(answer.send(self.look())),
                 Ask::End(injected, answer) => drop(answer.send(Box::new(self.end(injected)))),
                 Ask::Quit => return false,
@@ -238,6 +243,9 @@ impl Reader {
         let facts = std::mem::take(&mut self.book.facts);
         let place = self.book.place();
         seen.sockets = self.sockets.len() as u64;
+        if look.open < seen.sockets && seen.closed.count == 0 {
+            seen.closed.add(|| format!("{} of {} sockets were closed before", seen.sockets - look.open, seen.sockets));
+        }
         (seen.open, seen.injected, seen.at_end) = (look.open, injected, look.at_end);
         for socket in &self.sockets {
             let short = injected.saturating_sub(socket.delivered);

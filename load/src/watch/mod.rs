@@ -17,7 +17,5 @@ pub(crate) mod part;
 pub(crate) mod protocol;
 mod rows;
 mod seen;
-mod wire;
+pub(crate) mod wire;
 
-pub(crate) use book::Reading;
-pub(crate) use seen::Seen;

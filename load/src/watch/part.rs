@@ -91,7 +91,7 @@ fn answer(engine: &Engine) -> Result<(), Error> {
         let answer = match line.split_once(' ').unwrap_or((&line, "")) {
             (OPENED, _) => "null".to_owned(),
             (BEGIN, _) => {
-                engine.begin();
+                engine.begin()?;
                 "null".to_owned()
             }
             (LOOK, _) => serde_json::to_string(&engine.look()?)?,

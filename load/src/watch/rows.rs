@@ -35,7 +35,7 @@ struct BoardRow {
 }
 
 /// One order, ready for its next state: what surrounds the version and the marker.
-pub(super) struct Row {
+pub(crate) struct Row {
     pub(super) id: u64,
     pub(super) version: u64,
     between: String,
