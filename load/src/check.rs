@@ -1,9 +1,10 @@
 //! What a promise's check found, and the verdict over all of them. A check that saw nothing proves nothing and fails.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Something went wrong: counted always, told in words for the first few.
-#[derive(Default, Clone)]
+#[derive(Default, Clone, Serialize, Deserialize)]
 pub(crate) struct Problems {
     pub(crate) count: u64,
     pub(crate) examples: Vec<String>,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::watch::protocol::Protocol;
+
 /// Load test of orderboard, with a verdict: were the figures reached without breaking a promise?
 ///
 /// Without --url it starts a server of its own on a free port with fresh data, and removes both at
@@ -50,6 +52,12 @@ pub(crate) enum Command {
     Floor(Floor),
     Money(Money),
     History(History),
+    Watchers(Watchers),
+    #[command(hide = true)]
+    WatchPart(WatchPart),
+    Fanout(Fanout),
+    #[command(hide = true)]
+    TcpFloor(TcpFloor),
     Bench(Bench),
 }
 
@@ -130,6 +138,9 @@ pub(crate) struct Floor {
     pub(crate) orders: u64,
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) rounds: u64,
+    /// The floor of the fan-out instead: raw TCP to 2,000 websockets, over a ladder of rates
+    #[arg(long)]
+    pub(crate) tcp: bool,
 }
 
 /// Billing by queue: how fast it is; with --chaos, whether it keeps its books while everything around it dies
@@ -212,6 +223,95 @@ pub(crate) struct Bench {
     /// Only the floor against HTTP
     #[arg(long)]
     pub(crate) only_ratio: bool,
+}
+
+/// Many websockets that watch the board, and changes at given rates: latency, losses, processor time
+///
+/// The open orders on the board change their state so many times a second: at the server's bus, when it is started here
+/// or --redis-url is given, else by customers who create and cancel orders over HTTP. Each change carries when it was due;
+/// its latency runs from there until a socket has read it, so what is sent late counts as late.
+///
+/// Proven for each socket: every diff begins where the one before ended, every frame is byte for byte one from which a
+/// full copy of the board was made, a checksum of the server's proves that copy, and the socket ends where the copy ends.
+#[derive(Args, Clone)]
+pub(crate) struct Watchers {
+    /// Sockets; above 18,000 they are spread over several processes
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    pub(crate) sockets: u64,
+    /// Changes a second, one rate after the other
+    #[arg(long, default_value = "50", value_delimiter = ',', value_parser = rate)]
+    pub(crate) rate: Vec<f64>,
+    /// Seconds of each rate
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Addresses to connect from on loopback: 127.0.0.2 and following [default: one for 20,000 sockets]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=200))]
+    pub(crate) sources: Option<u64>,
+    /// Orders on the board
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) orders: u64,
+    /// The Redis of a server that was not started here, to make changes at its bus
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub(crate) redis_url: Option<String>,
+    /// What the bus's keys begin with
+    #[arg(long, env = "ORDERBOARD_REDIS_PREFIX", default_value = "ob")]
+    pub(crate) redis_prefix: String,
+    /// Changes that are due at once go to the bus in one call
+    #[arg(long)]
+    pub(crate) gathered: bool,
+    /// Customers, when changes are made over HTTP
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) customers: u64,
+    /// Microseconds between two looks at the sockets; part of every latency
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=20_000))]
+    pub(crate) nap_us: u64,
+}
+
+/// The server against the least that anybody can do, in turns: processor time a delivery, latency over a ladder of rates
+///
+/// The floor is a process that hands the same number of bytes to each websocket and does nothing else. Both are pinned to
+/// the same core, one after the other, with 2,000 sockets; the client, Redis and MariaDB have the others.
+#[derive(Args, Clone)]
+pub(crate) struct Fanout {
+    /// Turns of server and floor at 50 changes a second
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) rounds: u64,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// One round, few seconds, a short ladder, and no 10,000 sockets
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// The process that hands on what it gets and does nothing else
+#[derive(Args, Clone)]
+pub(crate) struct TcpFloor {
+    #[arg(long)]
+    pub(crate) listen: std::net::SocketAddr,
+    #[arg(long)]
+    pub(crate) redis: String,
+    #[arg(long)]
+    pub(crate) channel: String,
+}
+
+/// A share of the sockets, for a parent process that talks over standard input and output
+#[derive(Args, Clone)]
+pub(crate) struct WatchPart {
+    #[arg(long)]
+    pub(crate) authority: String,
+    #[arg(long)]
+    pub(crate) path: String,
+    #[arg(long, value_enum, default_value = "orderboard")]
+    pub(crate) protocol: Protocol,
+    #[arg(long)]
+    pub(crate) from: u64,
+    #[arg(long)]
+    pub(crate) sockets: u64,
+    #[arg(long)]
+    pub(crate) sources: u64,
+    #[arg(long)]
+    pub(crate) nap_us: u64,
 }
 
 /// `200` or `200/s`.

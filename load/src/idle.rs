@@ -105,7 +105,7 @@ fn checks(options: &Idle, watching: u64, per_socket_kb: f64) -> [Check; 2] {
 }
 
 /// Creates what the board lacks; returns what is on it.
-async fn fill_board(server: &Server, orders: u64, run: &Run) -> Result<u64, Error> {
+pub(crate) async fn fill_board(server: &Server, orders: u64, run: &Run) -> Result<u64, Error> {
     #[derive(serde::Deserialize)]
     struct Board {
         orders: Vec<serde::de::IgnoredAny>,

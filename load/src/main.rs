@@ -22,6 +22,7 @@ mod bench;
 mod check;
 mod cli;
 mod error;
+mod fanout;
 mod floor;
 mod herd;
 mod history;
@@ -37,7 +38,9 @@ mod report;
 mod server;
 mod socket;
 mod takers;
+mod tcp_floor;
 mod verdict;
+mod watch;
 
 /// What every command is given.
 pub(crate) struct Run {
@@ -88,10 +91,18 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
     match &cli.command {
         Command::Takers(options) => takers::run(&Server::reach(common).await?, options, run).await,
         Command::Herd(options) => herd::run(&Server::reach(common).await?, options, run).await,
+        Command::Floor(options) if options.tcp => fanout::floor_alone(common, run).await,
         Command::Floor(options) => floor::run(&Server::reach(common).await?, options, run).await,
         Command::Idle(options) => idle::run(common, options, run).await,
         Command::Money(options) => money::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
+        Command::Watchers(options) => watch::command::run(common, options, run).await,
+        Command::WatchPart(options) => watch::part::run(options, &run.stop).await.map(|()| Report::default()),
+        Command::Fanout(options) => fanout::run(common, options, run).await,
+        Command::TcpFloor(options) => {
+            let (options, stop) = (options.clone(), run.stop.clone());
+            tokio::task::spawn_blocking(move || tcp_floor::run(&options, &stop)).await?.map(|()| Report::default())
+        }
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

@@ -45,6 +45,13 @@ impl Latency {
     }
 }
 
+impl From<Histogram<u64>> for Latency {
+    /// Of microseconds.
+    fn from(histogram: Histogram<u64>) -> Self {
+        Self(histogram)
+    }
+}
+
 /// One command's findings. `bench` holds those of its parts.
 #[derive(Default)]
 pub(crate) struct Report {

@@ -15,6 +15,7 @@ use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use crate::cli::Common;
 use crate::error::Error;
 use crate::http::Client;
+use crate::watch::cores::Cores;
 
 /// A new data directory means installing a database first.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -39,6 +40,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn reach(common: &Common) -> Result<Self, Error> {
+        Self::reach_on(common, None).await
+    }
+
+    /// As `reach`; a server that is started here begins on the core that is kept for it.
+    pub(crate) async fn reach_on(common: &Common, cores: Option<&Cores>) -> Result<Self, Error> {
         let orderboard = common.orderboard.clone().or_else(beside_this_executable);
         let mut server = Self {
             authority: "".into(),
@@ -51,7 +57,10 @@ impl Server {
         };
         match &common.url {
             Some(url) => server.authority = authority(url)?,
-            None => server.start()?,
+            None => match cores {
+                Some(cores) => cores.on_server_core(|| server.start())?,
+                None => server.start()?,
+            },
         }
         server.wait_until_ready().await?;
         Ok(server)

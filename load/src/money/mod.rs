@@ -12,7 +12,7 @@ mod checks;
 mod dice;
 mod proxy;
 mod queue;
-mod redis;
+pub(crate) mod redis;
 mod services;
 mod speed;
 mod workers;

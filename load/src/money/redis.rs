@@ -160,7 +160,7 @@ fn timed_out() -> Error {
 }
 
 /// The reply that begins at `at` and where it ends, or `None` when it is not all there yet.
-fn parse(bytes: &[u8], at: usize, depth: u32) -> Result<Option<(Reply, usize)>, Error> {
+pub(crate) fn parse(bytes: &[u8], at: usize, depth: u32) -> Result<Option<(Reply, usize)>, Error> {
     let Some(length) = bytes[at..].windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let (line, mut end) = (&bytes[at..at + length], at + length + 2);
     let line = std::str::from_utf8(line).map_err(|_| malformed())?;
