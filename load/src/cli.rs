@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// Prints the result as one JSON object too, on the last line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Writes all that was found into one HTML file, with plots over time; it needs no network and no script
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// A call without an answer after this many seconds counts as unanswered
     #[arg(long, global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) timeout_s: u64,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::report::Report;
+use crate::sample::Sampler;
 use crate::server::Server;
 
 mod bench;
@@ -34,6 +35,7 @@ mod progress;
 mod races;
 mod replica;
 mod report;
+mod sample;
 mod server;
 mod socket;
 mod takers;
@@ -59,6 +61,8 @@ async fn main() -> ExitCode {
     let run = Run { stop: CancellationToken::new(), tag: format!("Load {now_ms:x}") };
     let at_once = CancellationToken::new();
     tokio::spawn(listen_for_signals(run.stop.clone(), at_once.clone()));
+    report::seconds_now();
+    let sampler = cli.common.report.is_some().then(|| Sampler::begin(cli.common.server_pid));
     let report = tokio::select! {
         report = command(&cli, &run) => report,
         // Dropping the command ends the server that it started.
@@ -79,6 +83,15 @@ async fn main() -> ExitCode {
     println!("\n{passed} passed, {failed} failed");
     if cli.common.json {
         println!("{}", report.json());
+    }
+    if let (Some(path), Some(sampler)) = (&cli.common.report, sampler) {
+        match report::write(path, &cli.common, &report, &sampler.end()) {
+            Ok(()) => eprintln!("report: {}", path.display()),
+            Err(error) => {
+                eprintln!("orderboard-load: the report could not be written to {}: {error}", path.display());
+                return ExitCode::from(COULD_NOT_RUN);
+            }
+        }
     }
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

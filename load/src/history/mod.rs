@@ -18,6 +18,8 @@ use crate::server::Server;
 mod fill;
 mod moment;
 
+pub(crate) use self::moment::rfc3339;
+
 const ACCOUNTS: u64 = 8;
 const CALLS: u64 = 2_000;
 /// Calls before anything is timed: connections, caches, prepared statements.
