@@ -37,7 +37,9 @@ mod replica;
 mod report;
 mod sample;
 mod server;
+mod soak;
 mod socket;
+mod storm;
 mod takers;
 mod verdict;
 
@@ -105,6 +107,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Idle(options) => idle::run(common, options, run).await,
         Command::Money(options) => money::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
+        Command::Soak(options) => soak::run(&Server::reach(common).await?, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }
