@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Money(Money),
     History(History),
     Soak(Soak),
+    Storm(Storm),
     Bench(Bench),
 }
 
@@ -63,8 +64,9 @@ pub(crate) enum Command {
 /// of every tick, and sends POST /api/orders/{id}/accept over its keep-alive connection for the
 /// orders it was drawn to race for, the moment it first sees them.
 ///
-/// Latencies: `winners` and `refused` run from before the request is written until the answer is
-/// read. `create` likewise, for POST /api/orders. `news: created` runs from the moment the customer
+/// Latencies: `winners` and `refused` run from when the frame that shows the order has been read, whether or not the
+/// taker could send its request then, until the answer is read. `create` runs from when the order was due by the rate.
+/// `news: created` runs from the moment the customer
 /// has read the 201 until a watcher has read the frame that shows the order; `news: taken` from the
 /// moment the winner has read the 200 until a watcher has read the frame that removes it. A frame
 /// that arrives before that answer counts as the smallest latency, and their share is told. All
@@ -92,6 +94,9 @@ pub(crate) struct Takers {
 }
 
 /// One order, many takers at the same instant
+///
+/// Latencies run from the opening of the gate, the same moment for all takers, until each has read its answer; the `own
+/// call` ones from when each has written its request, as it was and corrected for coordinated omission.
 #[derive(Args, Clone)]
 pub(crate) struct Herd {
     /// Executors, each with one HTTP connection opened beforehand
@@ -245,7 +250,34 @@ impl Soak {
     }
 }
 
+/// Every socket is cut at once and comes back: how long until all are in sync, and what do others notice?
+///
+/// Once they resume where they were, once with nothing, asking for compressed snapshots. A socket counts as back when a
+/// checksum of the server has proved its copy; times run from the cut, the spread included. Meanwhile orders are created at
+/// a rate, and two executors each race for them: `create` runs from when the order was due, `accept` from when its customer
+/// has read the 201.
+#[derive(Args, Clone)]
+pub(crate) struct Storm {
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=18_000))]
+    pub(crate) sockets: u64,
+    /// Orders created for the board
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) orders: u64,
+    /// Orders a second that are created and taken meanwhile
+    #[arg(long, default_value = "20", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// Each socket comes back at a random moment within so many milliseconds, as good clients do
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub(crate) spread_ms: u64,
+    /// Seconds within which all must be back
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) within_s: f64,
+}
+
 /// The floor against taking over HTTP, in turns, on one machine; then takers, herd, idle and money in short
+///
+/// Each connection calls again once it has its answer (a closed loop), from before the request is written until the answer
+/// is read. `corrected` adds the calls that a late answer has kept from being made, at the loop's median interval.
 #[derive(Args, Clone)]
 pub(crate) struct Bench {
     /// Database connections of the floor, and HTTP connections to the server

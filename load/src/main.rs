@@ -108,6 +108,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Money(options) => money::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
         Command::Soak(options) => soak::run(&Server::reach(common).await?, options, run).await,
+        Command::Storm(options) => storm::run(&Server::reach(common).await?, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

@@ -66,8 +66,8 @@ pub(crate) async fn run(common: &Common, options: &cli::History, run: &Run) -> R
     }
     let (page, pages) = pages(&mut clients, history, &mut dice, run).await;
     report.verdict.add([audit, balances, fast, pages]);
-    report.latency("balance at a random moment", balance);
-    report.latency("50 entries at a random depth", page);
+    report.closed_loop("balance at a random moment", balance);
+    report.closed_loop("50 entries at a random depth", page);
     Ok(report)
 }
 

@@ -12,6 +12,8 @@ use crate::cli::Common;
 use crate::error::Error;
 
 const STYLE: &str = include_str!("page.css");
+/// Intervals in a drawing: with more, each would hold too little for percentiles.
+const POINTS_MAX: usize = 150;
 /// Nothing may be loaded or run, whatever gets into the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -35,8 +37,7 @@ fn page(facts: &[(&str, String)], report: &Report, resources: &[Chart]) -> Strin
     let _ = write!(out, r#"<header><h1>{title}</h1><span class="mark {class}">{word}</span>"#);
     let _ = write!(out, r#"<span class="soft">{passed} checks passed, {failed} failed</span></header>"#);
     table(&mut out, facts.iter().map(|(name, value)| (*name, value.clone())));
-    section(&mut out, report);
-    charts(&mut out, resources.iter());
+    section(&mut out, report, resources);
     for part in &report.parts {
         part_of(&mut out, part);
     }
@@ -46,18 +47,18 @@ fn page(facts: &[(&str, String)], report: &Report, resources: &[Chart]) -> Strin
 
 fn part_of(out: &mut String, part: &Report) {
     let _ = write!(out, "<h2>{}</h2>", escaped(&part.title));
-    section(out, part);
+    section(out, part, &[]);
     part.parts.iter().for_each(|inner| part_of(out, inner));
 }
 
-fn section(out: &mut String, report: &Report) {
+fn section(out: &mut String, report: &Report, resources: &[Chart]) {
     if !report.figures.is_empty() {
         table(out, report.figures.iter().map(|(name, value)| (name.as_str(), readable(value))));
     }
     verdict(out, report);
     latencies(out, report);
     let own = latency_charts(report);
-    charts(out, own.iter().chain(&report.charts));
+    charts(out, report.charts.iter().chain(resources).chain(&own));
 }
 
 fn table<'a>(out: &mut String, rows: impl Iterator<Item = (&'a str, String)>) {
@@ -104,16 +105,16 @@ fn latencies(out: &mut String, report: &Report) {
     out.push_str("</table></div>");
 }
 
-/// Of each kind its course, then all percentiles and all rates.
+/// All percentiles, all rates, then of each kind its course.
 fn latency_charts(report: &Report) -> Vec<Chart> {
-    let mut charts = Vec::new();
+    let (mut charts, mut courses) = (Vec::new(), Vec::new());
     let (mut rates, mut curves) = (Vec::new(), Vec::new());
     for (name, latency) in report.latencies.iter().filter(|(_, latency)| latency.count() > 0) {
-        let points = latency.series().points();
-        if points.len() > 1 {
+        let points = latency.series().points(POINTS_MAX);
+        if points.len() > 2 {
             let line = |of: &str, value: fn(&Point) -> f64| Line { name: of.into(), points: points.iter().map(|p| (p.at_s, value(p))).collect() };
             let lines = vec![line("p50", |p| p.p50_ms), line("p99", |p| p.p99_ms), line("max", |p| p.max_ms)];
-            charts.push(Chart { title: format!("{name}: ms over time"), axes: Axes::TimeLog, lines });
+            courses.push(Chart { title: format!("{name}: ms over time"), axes: Axes::TimeLog, lines });
             rates.push(Line { name: name.clone(), points: points.iter().map(|p| (p.at_s, p.per_s)).collect() });
         }
         // Fewer than a hundred have no tail to draw.
@@ -129,6 +130,7 @@ fn latency_charts(report: &Report) -> Vec<Chart> {
     };
     in_groups("percentiles, ms", Axes::Quantiles, curves, &mut charts);
     in_groups("throughput, per s", Axes::Time, rates, &mut charts);
+    charts.extend(courses);
     charts
 }
 

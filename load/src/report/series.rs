@@ -34,7 +34,6 @@ struct Interval {
 pub(crate) struct Point {
     /// Its middle, in seconds since the start.
     pub(crate) at_s: f64,
-    pub(crate) count: u64,
     pub(crate) per_s: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
@@ -74,6 +73,11 @@ impl Series {
         self.bound();
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u64 {
+        self.intervals.values().flat_map(|interval| &interval.counts).map(|&n| u64::from(n)).sum()
+    }
+
     fn bound(&mut self) {
         while self.intervals.len() > INTERVALS_MAX {
             self.widen();
@@ -87,13 +91,18 @@ impl Series {
         }
     }
 
-    pub(crate) fn points(&self) -> Vec<Point> {
+    /// No more than `most` intervals.
+    pub(crate) fn points(&self, most: usize) -> Vec<Point> {
+        if self.intervals.len() > most.max(1) {
+            let mut wider = Self { width_s: self.width_s, intervals: self.intervals.clone() };
+            wider.widen();
+            return wider.points(most);
+        }
         let width = self.width_s as f64;
         let point = |(number, interval): (&u64, &Interval)| {
             let count: u64 = interval.counts.iter().map(|&n| u64::from(n)).sum();
             Point {
                 at_s: (*number as f64 + 0.5) * width,
-                count,
                 per_s: count as f64 / width,
                 p50_ms: interval.quantile_ms(count, 0.5),
                 p99_ms: interval.quantile_ms(count, 0.99),
@@ -175,9 +184,9 @@ mod tests {
         for second in 0..5_000 {
             series.record_at(second, 1_000);
         }
-        let points = series.points();
-        assert!(points.len() <= INTERVALS_MAX);
-        assert_eq!(points.iter().map(|point| point.count).sum::<u64>(), 5_000);
+        assert_eq!(series.count(), 5_000);
+        let points = series.points(INTERVALS_MAX);
+        assert!(points.len() <= INTERVALS_MAX && series.points(50).len() <= 50);
         assert!(points.iter().all(|point| point.p99_ms <= 1.0 && point.p99_ms > 0.9));
     }
 
@@ -187,7 +196,7 @@ mod tests {
         (0..2_000).for_each(|second| long.record_at(second, 10));
         (0..10).for_each(|second| short.record_at(second, 5_000_000));
         short.merge(&long);
-        assert_eq!(short.points().iter().map(|point| point.count).sum::<u64>(), 2_010);
-        assert_eq!(short.points()[0].max_ms, 5_000.0);
+        assert_eq!(short.count(), 2_010);
+        assert_eq!(short.points(INTERVALS_MAX)[0].max_ms, 5_000.0);
     }
 }

@@ -1,7 +1,7 @@
 //! The watchers: guests, and executors who race for what they see. Sockets are cut and come back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, channel};
@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::market::{Fate, Market};
 use crate::money::Dice;
-use crate::races::{Outcome, accept, is_drawn, locked};
+use crate::races::{Outcome, accept_due, is_drawn, locked};
 use crate::server::Token;
-use crate::storm::copies::{Copy, Kind, News};
+use crate::storm::copies::{Kind, News};
+use crate::storm::proof::Shown;
 use crate::storm::seat::{Hall, Seat};
 
 /// Orders that an executor has seen and not tried for yet.
@@ -23,7 +24,7 @@ const FORGETFUL: u64 = 200;
 
 pub(super) struct Crowd {
     pub(super) hall: Arc<Hall>,
-    pub(super) copies: Vec<Arc<Mutex<Arc<Copy>>>>,
+    pub(super) copies: Vec<Shown>,
     pub(super) seated: Arc<AtomicU64>,
     pub(super) cuts: Arc<AtomicU64>,
     /// No socket is cut any more.
@@ -144,8 +145,7 @@ async fn come_and_go(mut seat: Seat, stay: Duration, eyes: &Option<Eyes>, (seate
 
 async fn take(market: &Market, executor: usize, order: u64, seen: Instant) {
     let person = &market.executors[executor];
-    let (outcome, _) = accept(&mut *person.client.lock().await, person.user_id, order).await;
-    let took = seen.elapsed();
+    let (outcome, took) = accept_due(&mut *person.client.lock().await, person.user_id, order, seen).await;
     match outcome {
         Outcome::Won => {
             market.ledger.took("accept: winners", took);

@@ -17,7 +17,7 @@ use crate::cli::Soak;
 use crate::error::Error;
 use crate::procfs::{self, Spent};
 use crate::progress::Progress;
-use crate::report::{Chart, Latency, Line, Report, rounded, seconds_now};
+use crate::report::{Chart, Line, Report, rounded, seconds_now};
 use crate::races::locked;
 use crate::server::Server;
 use crate::storm::proof;
@@ -155,10 +155,9 @@ fn told(report: &mut Report, hall: &Hall, crowd: &Crowd, market: &Market) {
     if !errors.is_empty() {
         report.figure("on the sockets", errors);
     }
-    let take = |latency: &std::sync::Mutex<Latency>| std::mem::replace(&mut *locked(latency), Latency::new());
     report.latency("news", hall.arrivals(0));
-    report.latency("frames again after a cut", take(&hall.back));
-    report.latency("proved again after a cut", take(&hall.proved));
+    report.latency("frames again after a cut", locked(&hall.back).take());
+    report.latency("proved again after a cut", locked(&hall.proved).take());
 }
 
 /// What the parties were told is what the database holds.

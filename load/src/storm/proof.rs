@@ -13,12 +13,15 @@ use crate::races::locked;
 use crate::replica::{Applied, Frame, Replica};
 use crate::verdict::open_orders;
 
+/// A watcher's copy, as others may look at it.
+pub(crate) type Shown = Arc<Mutex<Arc<Copy>>>;
+
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Once nothing changes any more: they may take `within` to meet.
 pub(crate) async fn boards(
     client: &mut Client,
-    copies: &[Arc<Mutex<Arc<Copy>>>],
+    copies: &[Shown],
     database: &MySqlPool,
     within: Duration,
 ) -> Result<[Check; 2], Error> {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::copies::{Copies, Copy, Kind, News};
+use super::copies::{Copies, Kind, News};
 use super::line::Line;
+use super::proof::Shown;
 use crate::check::{Check, Problems};
 use crate::error::Error;
 use crate::races::locked;
@@ -75,6 +76,10 @@ impl Hall {
         self.phase.store(phase, Ordering::Release);
     }
 
+    pub(crate) fn phase(&self) -> usize {
+        self.phase.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_compressed(&self) -> bool {
         self.compress.load(Ordering::Relaxed)
     }
@@ -97,7 +102,7 @@ impl Hall {
         let Some((begun, per_s)) = self.schedule.get() else { return };
         for number in news.shown.iter().filter_map(|shown| shown.number) {
             let due = *begun + Duration::from_secs_f64(number as f64 / per_s);
-            if let Some(shards) = self.arrivals.get(self.phase.load(Ordering::Acquire)) {
+            if let Some(shards) = self.arrivals.get(self.phase()) {
                 locked(&shards[seat % SHARDS]).record(at.saturating_duration_since(due));
             }
         }
@@ -109,7 +114,7 @@ pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) token: Option<Arc<str>>,
     /// For others to look at.
-    pub(crate) copy: Arc<Mutex<Arc<Copy>>>,
+    pub(crate) copy: Shown,
     /// Slow ones, whose reading is not measured, keep little in the kernel.
     pub(crate) receive_bytes: Option<u32>,
     pub(crate) is_measured: bool,
