@@ -225,9 +225,9 @@ async fn told(options: &Bench, mut sums: Sums, database: &MySqlPool) -> Result<R
     report.verdict.add(verdict::answers(&sums.created, &sums.tally));
     report.verdict.add([verdict::contracts(database, &sums.created, &sums.tally).await?]);
     report.verdict.add(money::checks(database).await?);
-    report.latency("floor: UPDATE", sums.floor_latency);
-    report.latency("HTTP: accept", sums.tally.won);
-    report.latency("HTTP: create", sums.create_latency);
+    report.closed_loop("floor: UPDATE", sums.floor_latency);
+    report.closed_loop("HTTP: accept", sums.tally.won);
+    report.closed_loop("HTTP: create", sums.create_latency);
     Ok(report)
 }
 

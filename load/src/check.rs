@@ -42,6 +42,15 @@ impl Check {
     pub(crate) fn passed(&self) -> bool {
         self.seen > 0 && self.problems.count == 0
     }
+
+    /// How much was looked at, and how much of it was wrong.
+    pub(crate) fn found(&self) -> String {
+        match (self.seen, self.problems.count) {
+            (0, 0) => "saw nothing, so it proves nothing".to_owned(),
+            (seen, 0) => format!("{seen} checked"),
+            (seen, bad) => format!("{bad} violations in {seen} checked"),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -52,6 +61,10 @@ pub(crate) struct Verdict {
 impl Verdict {
     pub(crate) fn add(&mut self, checks: impl IntoIterator<Item = Check>) {
         self.checks.extend(checks);
+    }
+
+    pub(crate) fn checks(&self) -> &[Check] {
+        &self.checks
     }
 
     pub(crate) fn passed(&self) -> bool {
@@ -81,12 +94,7 @@ impl Verdict {
         println!("\nVERDICT: {}", if self.passed() { "passed" } else { "VIOLATED" });
         for check in &self.checks {
             let mark = if check.passed() { "ok  " } else { "FAIL" };
-            let found = match (check.seen, check.problems.count) {
-                (0, 0) => "saw nothing, so it proves nothing".to_owned(),
-                (seen, 0) => format!("{seen} checked"),
-                (seen, bad) => format!("{bad} violations in {seen} checked"),
-            };
-            println!("  {mark} {}: {found}", check.name);
+            println!("  {mark} {}: {}", check.name, check.found());
             for example in &check.problems.examples {
                 println!("         {example}");
             }

@@ -39,6 +39,9 @@ pub(crate) struct Common {
     /// Prints the result as one JSON object too, on the last line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Writes all that was found into one HTML file, with plots over time; it needs no network and no script
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// A call without an answer after this many seconds counts as unanswered
     #[arg(long, global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) timeout_s: u64,
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     Fanout(Fanout),
     #[command(hide = true)]
     TcpFloor(TcpFloor),
+    Soak(Soak),
+    Storm(Storm),
     Bench(Bench),
 }
 
@@ -67,8 +72,9 @@ pub(crate) enum Command {
 /// of every tick, and sends POST /api/orders/{id}/accept over its keep-alive connection for the
 /// orders it was drawn to race for, the moment it first sees them.
 ///
-/// Latencies: `winners` and `refused` run from before the request is written until the answer is
-/// read. `create` likewise, for POST /api/orders. `news: created` runs from the moment the customer
+/// Latencies: `winners` and `refused` run from when the frame that shows the order has been read, whether or not the
+/// taker could send its request then, until the answer is read. `create` runs from when the order was due by the rate.
+/// `news: created` runs from the moment the customer
 /// has read the 201 until a watcher has read the frame that shows the order; `news: taken` from the
 /// moment the winner has read the 200 until a watcher has read the frame that removes it. A frame
 /// that arrives before that answer counts as the smallest latency, and their share is told. All
@@ -96,6 +102,9 @@ pub(crate) struct Takers {
 }
 
 /// One order, many takers at the same instant
+///
+/// Latencies run from the opening of the gate, the same moment for all takers, until each has read its answer; the `own
+/// call` ones from when each has written its request, as it was and corrected for coordinated omission.
 #[derive(Args, Clone)]
 pub(crate) struct Herd {
     /// Executors, each with one HTTP connection opened beforehand
@@ -205,7 +214,81 @@ pub(crate) struct History {
     pub(crate) entries: u64,
 }
 
+/// A mixed market for minutes or hours: are the books kept, the copies exact, and the memory flat?
+///
+/// Customers create orders at a rate; executors who watch over websockets race for them; work is handed in, confirmed or
+/// sent back, given up; orders are cancelled, also while takers race, frozen and put back; wallets are topped up, and money
+/// is sent from one to another. Sockets are cut and come back, most where they were, some from nothing; some are guests.
+///
+/// Latencies: `create` from when the order was due by the rate, whether or not it could be sent then; `accept` from when the
+/// executor's frame with the order was read; `news` from when the order was due until a watcher has read the frame that
+/// shows it; the other calls from when they were sent. Memory is the server process's alone: a straight line is laid through
+/// it, without the first quarter of the run, and may rise by no more than 5 % of the mean, or --memory-floor-kb.
+#[derive(Args, Clone)]
+pub(crate) struct Soak {
+    /// Seconds to go on; added to --minutes and --hours [default: 600 if none of them is given]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=604_800))]
+    pub(crate) seconds: Option<u64>,
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=10_080))]
+    pub(crate) minutes: Option<u64>,
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=168))]
+    pub(crate) hours: Option<u64>,
+    /// Websockets: one in ten a guest's, the others each an executor's
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=15_000))]
+    pub(crate) sockets: u64,
+    /// Orders a second
+    #[arg(long, default_value = "10", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// Executors who race for each order, drawn by its id
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) racers: u64,
+    /// Customers who create the orders, each over one connection
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    pub(crate) customers: u64,
+    /// Seconds for which a socket stays, on average, before it is cut
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) stay_s: u64,
+    /// A rise of the server's memory that is never held against it
+    #[arg(long, default_value_t = 4_096)]
+    pub(crate) memory_floor_kb: u64,
+}
+
+impl Soak {
+    pub(crate) fn duration(&self) -> std::time::Duration {
+        let of = |given: Option<u64>, unit_s: u64| given.unwrap_or(0) * unit_s;
+        let seconds = of(self.seconds, 1) + of(self.minutes, 60) + of(self.hours, 3_600);
+        std::time::Duration::from_secs(if seconds == 0 { 600 } else { seconds })
+    }
+}
+
+/// Every socket is cut at once and comes back: how long until all are in sync, and what do others notice?
+///
+/// Once they resume where they were, once with nothing, asking for compressed snapshots. A socket counts as back when a
+/// checksum of the server has proved its copy; times run from the cut, the spread included. Meanwhile orders are created at
+/// a rate, and two executors each race for them: `create` runs from when the order was due, `accept` from when its customer
+/// has read the 201.
+#[derive(Args, Clone)]
+pub(crate) struct Storm {
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=18_000))]
+    pub(crate) sockets: u64,
+    /// Orders created for the board
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) orders: u64,
+    /// Orders a second that are created and taken meanwhile
+    #[arg(long, default_value = "20", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// Each socket comes back at a random moment within so many milliseconds, as good clients do
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub(crate) spread_ms: u64,
+    /// Seconds within which all must be back
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) within_s: f64,
+}
+
 /// The floor against taking over HTTP, in turns, on one machine; then takers, herd, idle and money in short
+///
+/// Each connection calls again once it has its answer (a closed loop), from before the request is written until the answer
+/// is read. `corrected` adds the calls that a late answer has kept from being made, at the loop's median interval.
 #[derive(Args, Clone)]
 pub(crate) struct Bench {
     /// Database connections of the floor, and HTTP connections to the server

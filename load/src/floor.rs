@@ -64,7 +64,7 @@ pub(crate) async fn run(server: &Server, options: &Floor, run: &Run) -> Result<R
         Report::new(format!("floor: {} connections straight to the database, {} orders a round", options.connections, options.orders));
     report.figure("orders taken per s (median)", rounded(median(&rates)));
     report.figure("rounds per s", rates.iter().map(|&r| rounded(r)).collect::<Vec<_>>());
-    report.latency("UPDATE", latency);
+    report.closed_loop("UPDATE", latency);
     report.verdict.add([check]);
     Ok(report)
 }

@@ -32,7 +32,7 @@ pub(crate) async fn run(server: &Server, options: &Herd, run: &Run) -> Result<Re
 
     let mut created = Vec::new();
     let mut tally = Tally::new();
-    let mut whole = Latency::new();
+    let (mut whole, mut own_calls) = (Latency::new(), Latency::new());
     let (mut whole_ms, mut updates) = (Vec::new(), Vec::new());
     let progress = Progress::new("herd: rounds", options.rounds);
     for _ in 0..options.rounds {
@@ -45,7 +45,7 @@ pub(crate) async fn run(server: &Server, options: &Herd, run: &Run) -> Result<Re
             return Err(Error::Server(format!("no order: {:?}", order.problems.examples)));
         };
         let before = server.metric(UPDATES).await?;
-        let took = stampede(&mut herd, order, &mut tally).await?;
+        let took = stampede(&mut herd, order, &mut tally, &mut own_calls).await?;
         let after = server.metric(UPDATES).await?;
         created.push(order);
         whole.record(took);
@@ -68,6 +68,7 @@ pub(crate) async fn run(server: &Server, options: &Herd, run: &Run) -> Result<Re
     report.latency("until all are answered", whole);
     report.latency("winners", tally.won);
     report.latency("refused", tally.refused);
+    report.closed_loop("own call", own_calls);
     Ok(report)
 }
 
@@ -89,7 +90,7 @@ async fn connect(herd: &mut [(u64, Client)]) -> Result<(), Error> {
 }
 
 /// From the moment the barrier opens until the last answer.
-async fn stampede(herd: &mut Vec<(u64, Client)>, order: Created, tally: &mut Tally) -> Result<Duration, Error> {
+async fn stampede(herd: &mut Vec<(u64, Client)>, order: Created, tally: &mut Tally, own_calls: &mut Latency) -> Result<Duration, Error> {
     let barrier = Arc::new(Barrier::new(herd.len()));
     let mut tasks = JoinSet::new();
     for (taker, mut client) in herd.drain(..) {
@@ -101,13 +102,19 @@ async fn stampede(herd: &mut Vec<(u64, Client)>, order: Created, tally: &mut Tal
             (taker, client, outcome, took, released, Instant::now())
         });
     }
-    let (mut first, mut last) = (None::<Instant>, None::<Instant>);
+    let mut all = Vec::with_capacity(tasks.len());
     while let Some(done) = tasks.join_next().await {
         let (taker, client, outcome, took, released, answered) = done?;
-        tally.add(taker, order.id, &outcome, took);
-        first = Some(first.map_or(released, |at| at.min(released)));
-        last = Some(last.map_or(answered, |at| at.max(answered)));
+        own_calls.record(took);
+        all.push((taker, outcome, released, answered));
         herd.push((taker, client));
     }
-    Ok(first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first))
+    // Everybody was due when the gate opened, whenever the processor came to each.
+    let Some(opened) = all.iter().map(|(_, _, released, _)| *released).min() else { return Ok(Duration::ZERO) };
+    let mut whole = Duration::ZERO;
+    for (taker, outcome, _, answered) in all {
+        tally.add(taker, order.id, &outcome, answered - opened);
+        whole = whole.max(answered - opened);
+    }
+    Ok(whole)
 }

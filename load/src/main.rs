@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::report::Report;
+use crate::sample::Sampler;
 use crate::server::Server;
 
 mod bench;
@@ -35,8 +36,11 @@ mod progress;
 mod races;
 mod replica;
 mod report;
+mod sample;
 mod server;
+mod soak;
 mod socket;
+mod storm;
 mod takers;
 mod tcp_floor;
 mod verdict;
@@ -62,6 +66,8 @@ async fn main() -> ExitCode {
     let run = Run { stop: CancellationToken::new(), tag: format!("Load {now_ms:x}") };
     let at_once = CancellationToken::new();
     tokio::spawn(listen_for_signals(run.stop.clone(), at_once.clone()));
+    report::seconds_now();
+    let sampler = cli.common.report.is_some().then(|| Sampler::begin(cli.common.server_pid));
     let report = tokio::select! {
         report = command(&cli, &run) => report,
         // Dropping the command ends the server that it started.
@@ -83,6 +89,15 @@ async fn main() -> ExitCode {
     if cli.common.json {
         println!("{}", report.json());
     }
+    if let (Some(path), Some(sampler)) = (&cli.common.report, sampler) {
+        match report::write(path, &cli.common, &report, &sampler.end()) {
+            Ok(()) => eprintln!("report: {}", path.display()),
+            Err(error) => {
+                eprintln!("orderboard-load: the report could not be written to {}: {error}", path.display());
+                return ExitCode::from(COULD_NOT_RUN);
+            }
+        }
+    }
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -103,6 +118,8 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
             let (options, stop) = (options.clone(), run.stop.clone());
             tokio::task::spawn_blocking(move || tcp_floor::run(&options, &stop)).await?.map(|()| Report::default())
         }
+        Command::Soak(options) => soak::run(&Server::reach(common).await?, options, run).await,
+        Command::Storm(options) => storm::run(&Server::reach(common).await?, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

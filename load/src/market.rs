@@ -41,6 +41,7 @@ impl Wanted {
 
 pub(crate) struct Produced {
     pub(crate) created: Vec<Created>,
+    /// At a rate: since each was due. As fast as it goes: since it was sent.
     pub(crate) latency: Latency,
     pub(crate) problems: Problems,
     /// How late an order was begun, at most: when it is much, the rate was not kept.
@@ -108,18 +109,20 @@ async fn create_next(client: &mut Client, shared: &Shared, produced: &mut Produc
     if n >= shared.count || Instant::now() > shared.deadline {
         return false;
     }
-    if let Some(per_s) = shared.per_s {
-        let due = shared.begun + Duration::from_secs_f64(n as f64 / per_s);
-        tokio::time::sleep_until(due.into()).await;
-        produced.behind_max = produced.behind_max.max(due.elapsed());
-    }
-    let price = PRICE_MIN + PRICE_STEP * (n % PRICES) as i64;
-    let tag = &shared.tag;
-    let body = format!(r#"{{"title":"{tag} {n}: deliver two boxes of documents","description":"Made by a load test.","price":{price}}}"#);
-    let sent = Instant::now();
+    // An order that is sent late because the answers before it were late is measured from when it was due.
+    let due = match shared.per_s {
+        Some(per_s) => {
+            let due = shared.begun + Duration::from_secs_f64(n as f64 / per_s);
+            tokio::time::sleep_until(due.into()).await;
+            produced.behind_max = produced.behind_max.max(due.elapsed());
+            due
+        }
+        None => Instant::now(),
+    };
+    let (price, body) = draft(&shared.tag, n);
     match create(client, &body).await {
         Ok(order) => {
-            produced.latency.record(sent.elapsed());
+            produced.latency.record(due.elapsed());
             if let Some(news) = &shared.news {
                 news.was_created(order.id);
             }
@@ -135,7 +138,15 @@ async fn create_next(client: &mut Client, shared: &Shared, produced: &mut Produc
     true
 }
 
-async fn create(client: &mut Client, body: &str) -> Result<Created, String> {
+/// The price and the request for the order of this number.
+pub(crate) fn draft(tag: &str, n: u64) -> (i64, String) {
+    let price = PRICE_MIN + PRICE_STEP * (n % PRICES) as i64;
+    let body = format!(r#"{{"title":"{tag} {n}: deliver two boxes of documents","description":"Made by a load test.","price":{price}}}"#);
+    (price, body)
+}
+
+/// One order; in words why not.
+pub(crate) async fn create(client: &mut Client, body: &str) -> Result<Created, String> {
     #[derive(Deserialize)]
     struct Order {
         id: u64,

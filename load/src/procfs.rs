@@ -46,7 +46,7 @@ fn now(pid: Option<u32>) -> [f64; 3] {
 }
 
 /// Seconds in which a processor of this machine was busy.
-fn machine_seconds() -> Option<f64> {
+pub(crate) fn machine_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     let ticks: Vec<f64> = stat.lines().next()?.split_whitespace().skip(1).filter_map(|t| t.parse().ok()).collect();
     // user nice system idle iowait irq softirq

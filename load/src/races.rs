@@ -110,12 +110,16 @@ struct Person {
     id: u64,
 }
 
-/// One taker tries for one order.
+/// One taker tries for one order, now.
 pub(crate) async fn accept(client: &mut Client, taker: u64, order: u64) -> (Outcome, Duration) {
+    accept_due(client, taker, order, Instant::now()).await
+}
+
+/// One taker tries for an order that it wanted at `due`: what kept it from trying then counts.
+pub(crate) async fn accept_due(client: &mut Client, taker: u64, order: u64, due: Instant) -> (Outcome, Duration) {
     let path = format!("/api/orders/{order}/accept");
-    let sent = Instant::now();
     let answer = client.post(&path, None).await;
-    let took = sent.elapsed();
+    let took = due.elapsed();
     (judge(taker, order, answer), took)
 }
 

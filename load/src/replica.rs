@@ -58,7 +58,7 @@ pub(crate) enum Applied {
     Proved,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Replica {
     pub(crate) epoch: String,
     pub(crate) seq: u64,

@@ -166,10 +166,14 @@ impl Server {
 
     /// A counter of /metrics, summed over its labels. One that is not there has not counted yet.
     pub(crate) async fn metric(&self, name: &str) -> Result<f64, Error> {
+        Ok(self.metric_if_known(name).await?.unwrap_or(0.0))
+    }
+
+    /// The same, for one that not every server has.
+    pub(crate) async fn metric_if_known(&self, name: &str) -> Result<Option<f64>, Error> {
         let mut client = self.client(None);
         let answer = client.get("/metrics").await?;
-        let text = String::from_utf8_lossy(answer.body);
-        Ok(sum_of(name, &text).unwrap_or(0.0))
+        Ok(sum_of(name, &String::from_utf8_lossy(answer.body)))
     }
 
     /// Runs the executable with the server's environment and returns what it printed.

@@ -58,7 +58,8 @@ pub(crate) struct Drawing {
     pub(crate) taker: u64,
     pub(crate) takers: u64,
     pub(crate) racers: u64,
-    pub(crate) orders: UnboundedSender<u64>,
+    /// With the moment at which the frame that shows it was read.
+    pub(crate) orders: UnboundedSender<(u64, Instant)>,
     /// Calls handed to takers and not answered yet.
     pub(crate) in_flight: Arc<AtomicU64>,
 }
@@ -190,7 +191,7 @@ impl Watcher {
             Sight::New { id, title } if title.starts_with(tag.as_str()) => {
                 sightings.push(Sighting { order: id, removal: false, at });
                 if let Some(drawing) = drawing {
-                    drawing.offer(id);
+                    drawing.offer(id, at);
                 }
             }
             Sight::New { .. } => {}
@@ -221,10 +222,10 @@ impl Watcher {
 }
 
 impl Drawing {
-    fn offer(&self, order: u64) {
+    fn offer(&self, order: u64, at: Instant) {
         if is_drawn(self.taker, order, self.takers, self.racers) {
             self.in_flight.fetch_add(1, Ordering::AcqRel);
-            if self.orders.send(order).is_err() {
+            if self.orders.send((order, at)).is_err() {
                 self.in_flight.fetch_sub(1, Ordering::AcqRel);
             }
         }

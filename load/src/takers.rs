@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::http::Client;
 use crate::market::{self, Produced, Wanted};
 use crate::procfs::Spent;
-use crate::races::{News, Outcome, Tally, accept, locked};
+use crate::races::{News, Outcome, Tally, accept_due, locked};
 use crate::report::{Latency, Report, rounded};
 use crate::server::{Server, Token};
 use crate::socket::{Drawing, Watched, Watcher};
@@ -208,7 +208,7 @@ impl Crowd {
 struct Taker {
     id: u64,
     client: Client,
-    drawn: UnboundedReceiver<u64>,
+    drawn: UnboundedReceiver<(u64, Instant)>,
     news: Arc<News>,
     tally: Arc<Mutex<Tally>>,
     in_flight: Arc<AtomicU64>,
@@ -219,8 +219,8 @@ impl Taker {
     async fn race(mut self) {
         // A connection that cannot be opened now is tried again by the first call, which tells.
         let _ = self.client.connect().await;
-        while let Some(order) = self.drawn.recv().await {
-            let (outcome, took) = accept(&mut self.client, self.id, order).await;
+        while let Some((order, seen)) = self.drawn.recv().await {
+            let (outcome, took) = accept_due(&mut self.client, self.id, order, seen).await;
             if matches!(outcome, Outcome::Won) {
                 self.news.was_taken(order);
             }

@@ -138,7 +138,7 @@ pub(crate) fn proofs(watchers: &[Arc<Watched>]) -> Check {
     check
 }
 
-async fn open_orders(database: &MySqlPool) -> Result<u32, Error> {
+pub(crate) async fn open_orders(database: &MySqlPool) -> Result<u32, Error> {
     let rows: Vec<(u64, u64)> = sqlx::query_as(
         "select cast(id as unsigned), cast(version as unsigned)
            from orders where status = 'open' order by id desc limit 1000",

@@ -18,6 +18,8 @@ use crate::server::Server;
 mod fill;
 mod moment;
 
+pub(crate) use self::moment::rfc3339;
+
 const ACCOUNTS: u64 = 8;
 const CALLS: u64 = 2_000;
 /// Calls before anything is timed: connections, caches, prepared statements.
@@ -64,8 +66,8 @@ pub(crate) async fn run(common: &Common, options: &cli::History, run: &Run) -> R
     }
     let (page, pages) = pages(&mut clients, history, &mut dice, run).await;
     report.verdict.add([audit, balances, fast, pages]);
-    report.latency("balance at a random moment", balance);
-    report.latency("50 entries at a random depth", page);
+    report.closed_loop("balance at a random moment", balance);
+    report.closed_loop("50 entries at a random depth", page);
     Ok(report)
 }
 

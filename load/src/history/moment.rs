@@ -1,7 +1,7 @@
 //! A moment as RFC 3339 has it.
 
 /// `us` microseconds after 1970 began, in UTC.
-pub(super) fn rfc3339(us: u64) -> String {
+pub(crate) fn rfc3339(us: u64) -> String {
     let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);

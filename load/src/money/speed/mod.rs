@@ -206,7 +206,7 @@ impl<'a> Bench<'a> {
         report.figure(&format!("{name}: captures to many users, op/s (median)"), rounded(median(&many)));
         report.figure(&format!("{name}: house / many"), rounded(ratio));
         report.figure(&format!("{name}: captures to one user, op/s"), rounded(others.per_s()));
-        report.latency(&format!("{name}: XADD to answer"), mix.latency);
+        report.closed_loop(&format!("{name}: XADD to answer"), mix.latency);
         Ok(ratio)
     }
 
@@ -250,7 +250,7 @@ impl<'a> Bench<'a> {
         self.report.figure(&format!("{name}: credits by queue, op/s (median)"), rounded(median(&by_queue)));
         self.report.figure(&format!("{name}: floor, credits straight to the database, op/s (median)"), rounded(median(&by_floor)));
         self.report.figure(&format!("{name}: by queue / floor (median of the turns)"), rounded(median(&ratios)));
-        self.report.latency(&format!("{name}: floor, a transaction"), latency);
+        self.report.closed_loop(&format!("{name}: floor, a transaction"), latency);
         Ok(())
     }
 

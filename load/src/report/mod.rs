@@ -1,49 +1,20 @@
-//! What a run found, for people and as JSON: figures, latencies, the verdict.
+//! What a run found, for people, as JSON and as a page: figures, latencies, the verdict. In reading order: `latency` and
+//! `series` one kind of latency, `chart` a drawing, `page` all of it as one HTML file, `machine` what it was measured on.
 
-use std::time::Duration;
-
-use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::chart::{Chart, Line};
+pub(crate) use self::latency::Latency;
+pub(crate) use self::series::seconds_now;
 use crate::check::Verdict;
 
-/// Latencies between 1 µs and 10 minutes, to 1 %. Anything beyond is counted at the bound.
-pub(crate) struct Latency(Histogram<u64>);
+mod chart;
+mod latency;
+mod machine;
+mod page;
+mod series;
 
-impl Latency {
-    pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, 600_000_000, 2);
-        Self(histogram.expect("constant bounds are valid"))
-    }
-
-    pub(crate) fn record(&mut self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.0.saturating_record(us.max(1));
-    }
-
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.0 += &other.0;
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.0.len()
-    }
-
-    pub(crate) fn quantile_ms(&self, quantile: f64) -> f64 {
-        self.0.value_at_quantile(quantile) as f64 / 1e3
-    }
-
-    fn max_ms(&self) -> f64 {
-        self.0.max() as f64 / 1e3
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "count": self.count(), "p50_ms": self.quantile_ms(0.5), "p90_ms": self.quantile_ms(0.9),
-            "p99_ms": self.quantile_ms(0.99), "max_ms": self.max_ms(),
-        })
-    }
-}
+pub(crate) use self::page::write;
 
 impl From<Histogram<u64>> for Latency {
     /// Of microseconds.
@@ -58,6 +29,7 @@ pub(crate) struct Report {
     title: String,
     figures: Vec<(String, Value)>,
     latencies: Vec<(String, Latency)>,
+    pub(crate) charts: Vec<Chart>,
     pub(crate) verdict: Verdict,
     pub(crate) parts: Vec<Report>,
 }
@@ -74,6 +46,13 @@ impl Report {
 
     pub(crate) fn latency(&mut self, name: &str, latency: Latency) {
         self.latencies.push((name.into(), latency));
+    }
+
+    /// Of a closed loop: as it was, and corrected for the calls that waiting kept it from making.
+    pub(crate) fn closed_loop(&mut self, name: &str, latency: Latency) {
+        let corrected = latency.corrected();
+        self.latency(name, latency);
+        self.latency(&format!("{name}, corrected"), corrected);
     }
 
     pub(crate) fn passed(&self) -> bool {
@@ -101,7 +80,7 @@ impl Report {
 
     pub(crate) fn print(&self) {
         println!("\n== {} ==", self.title);
-        let width = self.figures.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
+        let width = self.figures.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
         for (name, value) in &self.figures {
             println!("{name:<width$}  {}", readable(value));
         }
@@ -115,16 +94,17 @@ impl Report {
     }
 
     fn print_latencies(&self) {
-        let width = self.latencies.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
+        let width = self.latencies.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
         let head = format!("{:<width$}", "latency, ms");
-        println!("\n{head} {:>9} {:>9} {:>9} {:>9} {:>9}", "count", "p50", "p90", "p99", "max");
+        println!("\n{head} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}", "count", "p50", "p90", "p99", "p99.9", "max");
         for (name, l) in self.latencies.iter().filter(|(_, l)| l.count() > 0) {
             println!(
-                "{name:<width$} {:>9} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+                "{name:<width$} {:>9} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
                 l.count(),
                 l.quantile_ms(0.5),
                 l.quantile_ms(0.9),
                 l.quantile_ms(0.99),
+                l.quantile_ms(0.999),
                 l.max_ms()
             );
         }
@@ -162,34 +142,6 @@ fn readable(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_of_a_thousand_evenly_spread_latencies_are_within_one_per_cent() {
-        let mut latency = Latency::new();
-        (1..=1000).for_each(|ms| latency.record(Duration::from_millis(ms)));
-        for (quantile, expected) in [(0.5, 500.0), (0.9, 900.0), (0.99, 990.0)] {
-            let got = latency.quantile_ms(quantile);
-            assert!((got / expected - 1.0).abs() < 0.01, "{got} instead of {expected}");
-        }
-    }
-
-    #[test]
-    fn latencies_beyond_the_bounds_are_counted_not_lost() {
-        let mut latency = Latency::new();
-        latency.record(Duration::ZERO);
-        latency.record(Duration::from_secs(100_000));
-        assert_eq!(latency.count(), 2);
-    }
-
-    #[test]
-    fn merged_latencies_hold_both_counts() {
-        let (mut a, mut b) = (Latency::new(), Latency::new());
-        a.record(Duration::from_millis(1));
-        b.record(Duration::from_millis(3));
-        a.merge(&b);
-        assert_eq!(a.count(), 2);
-        assert!(a.quantile_ms(1.0) >= 3.0);
-    }
 
     #[test]
     fn the_median_does_not_follow_an_outlier() {
