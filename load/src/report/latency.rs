@@ -17,6 +17,13 @@ pub(crate) struct Latency {
     series: Series,
 }
 
+impl From<Histogram<u64>> for Latency {
+    /// Of microseconds.
+    fn from(histogram: Histogram<u64>) -> Self {
+        Self { histogram, series: Series::default() }
+    }
+}
+
 impl Latency {
     pub(crate) fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, 600_000_000, 2);

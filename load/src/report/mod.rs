@@ -16,13 +16,6 @@ mod series;
 
 pub(crate) use self::page::write;
 
-impl From<Histogram<u64>> for Latency {
-    /// Of microseconds.
-    fn from(histogram: Histogram<u64>) -> Self {
-        Self(histogram)
-    }
-}
-
 /// One command's findings. `bench` holds those of its parts.
 #[derive(Default)]
 pub(crate) struct Report {
