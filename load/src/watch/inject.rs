@@ -162,12 +162,12 @@ impl Way {
                 let markers: Vec<Marker> = markers.collect();
                 for some in markers.chunks(per_call as usize) {
                     let mut keys = vec![format!("{{{prefix}}}:news:meta"), format!("{{{prefix}}}:news:history")];
-                    let mut arguments = vec![format!("{{{prefix}}}:news"), "load-test-epoch".to_owned()];
+                    let mut arguments = vec![format!("{{{prefix}}}:news"), "load-test-epoch".to_owned(), "PUBLISH".to_owned()];
                     for marker in some {
                         let row = &mut rows[*next];
                         let item = row.next(*marker);
                         keys.push(format!("{{{prefix}}}:v:order:{}", row.id));
-                        arguments.extend([row.version.to_string(), item]);
+                        arguments.extend([row.version.to_string(), item, String::new()]);
                         *next = (*next + 1) % rows.len();
                     }
                     let count = keys.len().to_string();
