@@ -144,15 +144,15 @@ pub(crate) async fn run(common: &Common, options: &Fanout, run: &Run) -> Result<
         table.add(SOCKETS, "server", &ours);
         table.add(SOCKETS, "floor", &floor);
         report.verdict.add(limit(rate, &ours));
-        report.parts.push(told(format!("server: {rate} changes/s to {SOCKETS} sockets"), ours, Protocol::Orderboard));
-        report.parts.push(told(format!("floor: {rate} changes/s to {SOCKETS} sockets"), floor, Protocol::Plain));
+        report.parts.push(told(format!("server: {rate} changes/s to {SOCKETS} sockets"), &ours, Protocol::Orderboard));
+        report.parts.push(told(format!("floor: {rate} changes/s to {SOCKETS} sockets"), &floor, Protocol::Plain));
     }
     if !options.quick && !run.stop.is_cancelled() {
         let many = turn(bench.ours(MANY_SOCKETS).await?, STEADY_RATE, seconds, run).await?;
         table.add(MANY_SOCKETS, "server", &many);
         let p99 = many.seen.latency().quantile_ms(0.99);
         report.verdict.add([within("10,000 sockets, 50 changes/s: p99 as promised", many.seen.delivered, p99, MANY_LIMIT_MS, "ms")]);
-        report.parts.push(told(format!("server: {STEADY_RATE} changes/s to {MANY_SOCKETS} sockets"), many, Protocol::Orderboard));
+        report.parts.push(told(format!("server: {STEADY_RATE} changes/s to {MANY_SOCKETS} sockets"), &many, Protocol::Orderboard));
     }
     table.put(&mut report);
     Ok(report)
@@ -174,8 +174,8 @@ async fn steady(bench: &Bench, rounds: u64, seconds: f64, run: &Run, report: &mu
         latency.merge(&ours.seen.latency());
         floor_latency.merge(&floor.seen.latency());
         seen += ours.seen.delivered;
-        report.parts.push(told(format!("server: {STEADY_RATE} changes/s, round {}", round + 1), ours, Protocol::Orderboard));
-        report.parts.push(told(format!("floor: {STEADY_RATE} changes/s, round {}", round + 1), floor, Protocol::Plain));
+        report.parts.push(told(format!("server: {STEADY_RATE} changes/s, round {}", round + 1), &ours, Protocol::Orderboard));
+        report.parts.push(told(format!("floor: {STEADY_RATE} changes/s, round {}", round + 1), &floor, Protocol::Plain));
     }
     let ratios: Vec<f64> = server_us.iter().zip(&floor_us).map(|(ours, floor)| ours / floor).collect();
     let list = |values: &[f64]| values.iter().map(|&value| rounded(value)).collect::<Vec<_>>();

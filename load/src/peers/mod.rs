@@ -63,6 +63,7 @@ pub(crate) async fn run(common: &Common, options: &Peers, run: &Run) -> Result<R
             break;
         }
         let name = format!("{peer:?}").to_lowercase();
+        eprintln!("{name}:");
         match one(peer, &ground, cores.as_ref(), options, run).await {
             Ok(result) => shown.push(Shown { name, ..result }),
             Err(error) => report.figure(&name, format!("not measured: {error}")),
@@ -87,13 +88,12 @@ async fn one(peer: Peer, ground: &Ground, cores: Option<&Cores>, options: &Peers
 
 async fn put_through(mut side: Side, options: &Peers, run: &Run) -> Result<Shown, Error> {
     let name = side.name.to_owned();
-    eprintln!("{name}: {} on {}", side.target.path, side.target.authority);
     let rss = || side.pid.map_or(Ok(0), procfs::rss_kb);
     let before_kb = rss()?;
     let mut crowd = Crowd::open(&side.target, side.sockets, None, STEADY_NAP, &run.stop).await?;
     tokio::time::sleep(SETTLED_AFTER).await;
     let idle_kb = rss()?.saturating_sub(before_kb) as f64 / side.sockets as f64;
-    let phase = |rate, seconds| Phase { label: "peers", rate, seconds, server_pid: side.pid };
+    let phase = |rate, seconds| Phase { label: &name, rate, seconds, server_pid: side.pid };
     let steady = crowd.measure(&mut side.source, &phase(STEADY_RATE, options.seconds as f64), &run.stop).await?;
     drop(crowd);
     let mut crowd = Crowd::open(&side.target, side.sockets, None, LADDER_NAP, &run.stop).await?;
@@ -117,7 +117,7 @@ async fn put_through(mut side: Side, options: &Peers, run: &Run) -> Result<Shown
             best = Some(step);
         }
     }
-    Ok(Shown { name, idle_kb, steady, best, lost_at })
+    Ok(Shown { name: name.clone(), idle_kb, steady, best, lost_at })
 }
 
 fn tell(shown: &Shown, report: &mut Report) {

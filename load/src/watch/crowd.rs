@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::procfs::Spent;
 
 /// Sockets of one process: fewer than the 20,000 files that one may commonly open.
-const PER_PROCESS: u64 = 18_000;
+pub(super) const PER_PROCESS: u64 = 18_000;
 /// How long nothing more may come before a phase is over without all that was sent.
 const STALLED: Duration = Duration::from_secs(3);
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
