@@ -14,7 +14,7 @@ use crate::watch::inject::Way;
 use crate::watch::open::Target;
 use crate::watch::protocol::{Protocol, TOPIC};
 
-const READY_WITHIN: Duration = Duration::from_secs(10);
+const READY_WITHIN: Duration = Duration::from_secs(30);
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 const WORKER_AFTER: Duration = Duration::from_millis(300);
 /// Sockets that a server is told it may have.
