@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlPool;
 use tokio::task::JoinSet;
 
 use crate::check::Check;
-use crate::cli::{Bench, Common, Herd, Idle, Speed, Takers};
+use crate::cli::{Bench, Common, Fanout, Herd, Idle, Speed, Takers};
 use crate::error::Error;
 use crate::floor::{self, Scratch};
 use crate::http::Client;
@@ -21,7 +21,7 @@ use crate::races::{Created, Tally, accept};
 use crate::report::{Latency, Report, median, rounded};
 use crate::server::{Server, Token};
 use crate::verdict;
-use crate::{Run, herd, idle, money, takers};
+use crate::{Run, fanout, herd, idle, money, takers};
 
 const CUSTOMERS: u64 = 32;
 /// The floor is this much faster or less: with so many orders more, both sides are measured about as long.
@@ -53,6 +53,10 @@ pub(crate) async fn run(common: &Common, options: &Bench, run: &Run) -> Result<R
         report.parts.push(idle::run(common, &idlers, run).await?);
     } else if go_on() {
         report.figure("idle", "not measured: --server-pid is missing");
+    }
+    if go_on() && common.url.is_none() {
+        let short = Fanout { rounds: 1, seconds: 5, quick: true };
+        report.parts.push(fanout::run(common, &short, run).await?);
     }
     if go_on() {
         report.parts.push(money::speed(common, None, Speed::default(), run).await?);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::peers::Peer;
 use crate::watch::protocol::Protocol;
 
 /// Load test of orderboard, with a verdict: were the figures reached without breaking a promise?
@@ -42,6 +43,9 @@ pub(crate) struct Common {
     /// Writes all that was found into one HTML file, with plots over time; it needs no network and no script
     #[arg(long, global = true, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
+    /// Hosts other than this machine may be put under load
+    #[arg(long, global = true)]
+    pub(crate) allow_remote: bool,
     /// A call without an answer after this many seconds counts as unanswered
     #[arg(long, global = true, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) timeout_s: u64,
@@ -59,6 +63,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     WatchPart(WatchPart),
     Fanout(Fanout),
+    Peers(Peers),
     #[command(hide = true)]
     TcpFloor(TcpFloor),
     Soak(Soak),
@@ -365,6 +370,33 @@ pub(crate) struct Fanout {
     /// One round, few seconds, a short ladder, and no 10,000 sockets
     #[arg(long)]
     pub(crate) quick: bool,
+}
+
+/// Other servers at the same work, side by side with ours and with the floor
+///
+/// For each: the highest rate of a ladder at which p99 stays below a second and nothing is lost, processor time a delivery
+/// and p99 at 50 changes a second, memory of an idle socket. `load/peers/setup` installs them.
+#[derive(Args, Clone)]
+pub(crate) struct Peers {
+    #[arg(value_enum, default_values = ["socketio", "ws", "nats", "nchan", "mosquitto", "socketioxide"])]
+    pub(crate) peers: Vec<Peer>,
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=18_000))]
+    pub(crate) sockets: u64,
+    /// Seconds at 50 changes a second
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Seconds of each step of the ladder
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) step_seconds: u64,
+    /// A short ladder
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Without ours and the floor
+    #[arg(long)]
+    pub(crate) only_peers: bool,
+    /// Where load/peers is
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))]
+    pub(crate) installed: PathBuf,
 }
 
 /// The process that hands on what it gets and does nothing else

@@ -42,11 +42,11 @@ fn nap(rate: f64) -> Duration {
 
 /// Ready for its turn: what is measured, and where its changes come from.
 pub(crate) struct Side {
-    name: &'static str,
-    target: Target,
-    source: Source,
-    pid: Option<u32>,
-    sockets: u64,
+    pub(crate) name: &'static str,
+    pub(crate) target: Target,
+    pub(crate) source: Source,
+    pub(crate) pid: Option<u32>,
+    pub(crate) sockets: u64,
 }
 
 /// A process of the floor, which ends when it is dropped.
@@ -84,7 +84,7 @@ impl Drop for FloorProcess {
 }
 
 /// All that a run has started.
-struct Bench {
+pub(crate) struct Bench {
     cores: Option<Cores>,
     server: Server,
     floor: FloorProcess,
@@ -93,7 +93,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(common: &Common, run: &Run) -> Result<Self, Error> {
+    pub(crate) async fn start(common: &Common, run: &Run) -> Result<Self, Error> {
         if common.url.is_some() {
             return Err(Error::Usage("this compares processes on cores of their own, so it starts its own server: leave --url out".into()));
         }
@@ -106,14 +106,14 @@ impl Bench {
         Ok(Self { cores, server, floor, redis_url, redis_prefix: redis.redis_prefix })
     }
 
-    async fn ours(&self, sockets: u64) -> Result<Side, Error> {
+    pub(crate) async fn ours(&self, sockets: u64) -> Result<Side, Error> {
         let injector = Injector::at_bus(&self.server, &self.redis_url, &self.redis_prefix, false).await?;
         let target = Target { authority: self.server.authority.clone(), path: "/ws".into(), protocol: Protocol::Orderboard };
         Ok(Side { name: "server", target, source: Source::bus(injector), pid: self.server.pid(), sockets })
     }
 
     /// Its messages are as long as what our server was seen to send for a change.
-    fn floor(&self, bytes_per_change: f64, sockets: u64) -> Result<Side, Error> {
+    pub(crate) fn floor(&self, bytes_per_change: f64, sockets: u64) -> Result<Side, Error> {
         let bytes = (bytes_per_change.round() as usize).saturating_sub(HEAD_BYTES).max(message_bytes_min());
         let injector = Injector::new(&self.redis_url, Way::Redis { channel: CHANNEL.into(), bytes })?;
         let target = Target { authority: self.floor.authority.as_str().into(), path: "/".into(), protocol: Protocol::Plain };
@@ -144,15 +144,15 @@ pub(crate) async fn run(common: &Common, options: &Fanout, run: &Run) -> Result<
         table.add(SOCKETS, "server", &ours);
         table.add(SOCKETS, "floor", &floor);
         report.verdict.add(limit(rate, &ours));
-        report.parts.push(told(format!("server: {rate} changes/s to {SOCKETS} sockets"), ours, Protocol::Orderboard));
-        report.parts.push(told(format!("floor: {rate} changes/s to {SOCKETS} sockets"), floor, Protocol::Plain));
+        report.parts.push(told(format!("server: {rate} changes/s to {SOCKETS} sockets"), &ours, Protocol::Orderboard));
+        report.parts.push(told(format!("floor: {rate} changes/s to {SOCKETS} sockets"), &floor, Protocol::Plain));
     }
     if !options.quick && !run.stop.is_cancelled() {
         let many = turn(bench.ours(MANY_SOCKETS).await?, STEADY_RATE, seconds, run).await?;
         table.add(MANY_SOCKETS, "server", &many);
         let p99 = many.seen.latency().quantile_ms(0.99);
         report.verdict.add([within("10,000 sockets, 50 changes/s: p99 as promised", many.seen.delivered, p99, MANY_LIMIT_MS, "ms")]);
-        report.parts.push(told(format!("server: {STEADY_RATE} changes/s to {MANY_SOCKETS} sockets"), many, Protocol::Orderboard));
+        report.parts.push(told(format!("server: {STEADY_RATE} changes/s to {MANY_SOCKETS} sockets"), &many, Protocol::Orderboard));
     }
     table.put(&mut report);
     Ok(report)
@@ -174,8 +174,8 @@ async fn steady(bench: &Bench, rounds: u64, seconds: f64, run: &Run, report: &mu
         latency.merge(&ours.seen.latency());
         floor_latency.merge(&floor.seen.latency());
         seen += ours.seen.delivered;
-        report.parts.push(told(format!("server: {STEADY_RATE} changes/s, round {}", round + 1), ours, Protocol::Orderboard));
-        report.parts.push(told(format!("floor: {STEADY_RATE} changes/s, round {}", round + 1), floor, Protocol::Plain));
+        report.parts.push(told(format!("server: {STEADY_RATE} changes/s, round {}", round + 1), &ours, Protocol::Orderboard));
+        report.parts.push(told(format!("floor: {STEADY_RATE} changes/s, round {}", round + 1), &floor, Protocol::Plain));
     }
     let ratios: Vec<f64> = server_us.iter().zip(&floor_us).map(|(ours, floor)| ours / floor).collect();
     let list = |values: &[f64]| values.iter().map(|&value| rounded(value)).collect::<Vec<_>>();

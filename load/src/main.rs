@@ -29,8 +29,10 @@ mod herd;
 mod history;
 mod http;
 mod idle;
+mod loopback;
 mod market;
 mod money;
+mod peers;
 mod procfs;
 mod progress;
 mod races;
@@ -103,6 +105,7 @@ async fn main() -> ExitCode {
 
 async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
     let common = &cli.common;
+    loopback::check(cli)?;
     match &cli.command {
         Command::Takers(options) => takers::run(&Server::reach(common).await?, options, run).await,
         Command::Herd(options) => herd::run(&Server::reach(common).await?, options, run).await,
@@ -114,6 +117,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Watchers(options) => watch::command::run(common, options, run).await,
         Command::WatchPart(options) => watch::part::run(options, &run.stop).await.map(|()| Report::default()),
         Command::Fanout(options) => fanout::run(common, options, run).await,
+        Command::Peers(options) => peers::run(common, options, run).await,
         Command::TcpFloor(options) => {
             let (options, stop) = (options.clone(), run.stop.clone());
             tokio::task::spawn_blocking(move || tcp_floor::run(&options, &stop)).await?.map(|()| Report::default())

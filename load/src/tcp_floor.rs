@@ -95,9 +95,8 @@ async fn upgraded(mut stream: TcpStream) -> std::io::Result<TcpStream> {
     let headers = text.lines().filter_map(|line| line.split_once(": "));
     let key = headers.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key")).map(|(_, key)| key).next();
     let accept = STANDARD.encode(Sha1::digest(format!("{}{MAGIC}", key.unwrap_or_default())));
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-    );
+    let answer =
+        format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
     stream.write_all(answer.as_bytes()).await?;
     Ok(stream)
 }

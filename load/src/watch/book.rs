@@ -17,6 +17,8 @@ const BYTES_MAX: usize = 64 << 20;
 const PAGES_MAX: usize = 100_000;
 /// Diffs of the trunk that merged ones can be compared with.
 const TRUNK_MAX: usize = 20_000;
+/// Diffs that wait for the trunk.
+const WAITING_MAX: usize = 5_000;
 
 /// How what is read is to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,21 @@ pub(crate) enum Reading {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Snapshot { place: Place },
-    Diff { prev: u64, place: Place },
-    Tick { place: Place },
-    Numbered { first: u64, last: u64, is_whole: bool },
+    Snapshot {
+        place: Place,
+    },
+    Diff {
+        prev: u64,
+        place: Place,
+    },
+    Tick {
+        place: Place,
+    },
+    Numbered {
+        first: u64,
+        last: u64,
+        is_whole: bool,
+    },
     /// Nothing that counts.
     Other,
 }
@@ -59,6 +72,11 @@ struct Change {
     rows: Vec<(u64, Option<u64>)>,
 }
 
+struct Waiting {
+    change: Change,
+    text: Box<str>,
+}
+
 pub(crate) struct Book {
     reading: Reading,
     pages: VecDeque<Page>,
@@ -70,6 +88,12 @@ pub(crate) struct Book {
     epochs: Vec<String>,
     trunk: Replica,
     history: VecDeque<Change>,
+    /// Diffs that begin where the trunk is not yet, or began before it.
+    waiting: Vec<Waiting>,
+    /// The newest snapshot that the trunk has not reached.
+    spare: Option<(Replica, Place)>,
+    /// Where the trunk stood when a tick was ahead of it.
+    stuck_at: Option<u64>,
     /// Where the trunk was last proved by a checksum.
     proved: Option<Place>,
     pub(crate) facts: Facts,
@@ -82,6 +106,8 @@ pub(crate) struct Facts {
     pub(crate) proofs: u64,
     /// Merged diffs that were compared with the trunk's changes.
     pub(crate) merged: u64,
+    /// Merged diffs that reach back to before the copy was begun.
+    pub(crate) uncompared: u64,
     pub(crate) mismatches: Problems,
     /// What the server complained about.
     pub(crate) errors: Problems,
@@ -98,6 +124,9 @@ impl Book {
             epochs: Vec::new(),
             trunk: Replica::default(),
             history: VecDeque::new(),
+            waiting: Vec::new(),
+            spare: None,
+            stuck_at: None,
             proved: None,
             facts: Facts::default(),
         }
@@ -157,9 +186,10 @@ impl Book {
     }
 
     fn read(&mut self, payload: &[u8]) -> Kind {
-        let frame: Frame<'_> = match std::str::from_utf8(payload).map_err(|e| e.to_string()).and_then(|text| {
-            serde_json::from_str(text).map_err(|e| e.to_string())
-        }) {
+        let frame: Frame<'_> = match std::str::from_utf8(payload)
+            .map_err(|e| e.to_string())
+            .and_then(|text| serde_json::from_str(text).map_err(|e| e.to_string()))
+        {
             Ok(frame) => frame,
             Err(error) => {
                 self.facts.errors.add(|| format!("a frame that cannot be read: {error}"));
@@ -173,14 +203,15 @@ impl Book {
                 Kind::Snapshot { place }
             }
             "diff" => {
-                let prev = frame.prev;
-                self.diff(frame);
-                Kind::Diff { prev, place }
+                self.diff(&frame, std::str::from_utf8(payload).unwrap_or_default());
+                Kind::Diff { prev: frame.prev, place }
             }
             "tick" => {
                 if self.trunk.stands_at(&frame) {
                     let applied = self.trunk.tick(&frame);
                     self.judge(&applied, "tick", place);
+                } else if self.trunk.seq < frame.seq && self.stuck_at.replace(self.trunk.seq) == Some(self.trunk.seq) {
+                    self.jump();
                 }
                 Kind::Tick { place }
             }
@@ -206,13 +237,15 @@ impl Book {
     fn snapshot(&mut self, frame: &Frame<'_>, place: Place) {
         let mut copy = Replica::default();
         let applied = copy.snapshot(frame, |_| ());
-        let is_news = self.place().is_none_or(|trunk| trunk.epoch != place.epoch || trunk.seq < place.seq);
-        if is_news {
+        if self.place().is_none_or(|trunk| trunk.epoch != place.epoch) {
             self.trunk = copy;
             self.history.clear();
+            self.waiting.clear();
             self.judge(&applied, "snapshot", place);
         } else if applied == Applied::Differs {
-            self.facts.mismatches.add(|| format!("snapshot at seq {} contradicts its checksum", place.seq));
+            self.facts.mismatches.add(|| format!("the snapshot at seq {} contradicts its checksum", place.seq));
+        } else {
+            self.spare = Some((copy, place));
         }
     }
 
@@ -225,36 +258,74 @@ impl Book {
         }
     }
 
-    fn diff(&mut self, mut frame: Frame<'_>) {
-        let same_epoch = frame.epoch.is_some_and(|epoch| epoch.get() == self.trunk.epoch);
-        if !same_epoch {
+    fn diff(&mut self, frame: &Frame<'_>, text: &str) {
+        if frame.epoch.is_none_or(|epoch| epoch.get() != self.trunk.epoch) {
             return;
         }
         let mut rows: Vec<(u64, Option<u64>)> = frame.up.iter().map(|row| (row.id, Some(row.version))).collect();
         rows.extend(frame.rm.iter().map(|&(id, _)| (id, None)));
         let (prev, seq, at) = (frame.prev, frame.seq, self.trunk.seq);
-        if prev < at {
-            self.compare(prev, seq, &rows);
+        if prev == at {
+            self.trunk.diff(frame, |_| ());
+            self.remember(Change { prev, seq, rows });
+        } else if prev < seq {
+            self.waiting.push(Waiting { change: Change { prev, seq, rows }, text: text.into() });
         }
-        // A merged diff that begins before the trunk and ends after it carries the trunk on as well: state, not deltas.
-        if prev <= at && (seq > at || (seq == at && prev == seq)) {
+        self.advance();
+    }
+
+    fn remember(&mut self, change: Change) {
+        self.history.push_back(change);
+        if self.history.len() > TRUNK_MAX {
+            self.history.pop_front();
+        }
+    }
+
+    /// Carries the trunk on with what came before its turn, because some socket was ahead, and compares what the trunk
+    /// has passed.
+    fn advance(&mut self) {
+        loop {
+            let at = self.trunk.seq;
+            let fits = |waiting: &Waiting| waiting.change.prev <= at && waiting.change.seq > at;
+            let Some(place) = self.waiting.iter().position(fits) else { break };
+            let Waiting { change, text } = &self.waiting[place];
+            let Ok(mut frame) = serde_json::from_str::<Frame<'_>>(text) else { break };
+            // One that began earlier holds what lies between as well: state, not deltas.
             frame.prev = at;
+            let (rows, seq) = (change.rows.clone(), change.seq);
             self.trunk.diff(&frame, |_| ());
-            self.history.push_back(Change { prev: at, seq, rows });
-            if self.history.len() > TRUNK_MAX {
-                self.history.pop_front();
-            }
+            self.remember(Change { prev: at, seq, rows });
+        }
+        let at = self.trunk.seq;
+        let (passed, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.change.seq <= at);
+        self.waiting = waiting;
+        let passed: Vec<Waiting> = passed;
+        passed.iter().for_each(|passed| self.compare(&passed.change));
+        if self.waiting.len() > WAITING_MAX {
+            self.facts.mismatches.add(|| format!("{WAITING_MAX} diffs do not follow on the copy, which is at seq {at}"));
+            self.waiting.clear();
+        }
+    }
+
+    /// No socket was sent what would carry the trunk on: they were all given snapshots. The newest of those is the trunk.
+    fn jump(&mut self) {
+        if let Some((copy, place)) = self.spare.take_if(|(copy, _)| copy.seq > self.trunk.seq) {
+            self.trunk = copy;
+            self.proved = Some(place);
+            self.history.clear();
+            self.advance();
         }
     }
 
     /// A merged diff must hold every row that the trunk has changed between its ends, in that version or a newer one.
-    fn compare(&mut self, prev: u64, seq: u64, rows: &[(u64, Option<u64>)]) {
-        let held: HashMap<u64, Option<u64>> = rows.iter().copied().collect();
-        self.facts.merged += 1;
+    fn compare(&mut self, merged: &Change) {
+        let (prev, seq) = (merged.prev, merged.seq);
         if self.history.front().is_none_or(|oldest| oldest.prev > prev) {
-            self.facts.mismatches.add(|| format!("the merged diff {prev}..{seq} reaches too far back to be compared"));
+            self.facts.uncompared += 1;
             return;
         }
+        let held: HashMap<u64, Option<u64>> = merged.rows.iter().copied().collect();
+        self.facts.merged += 1;
         for change in self.history.iter().filter(|change| change.prev >= prev && change.seq <= seq) {
             for &(id, version) in &change.rows {
                 let is_there = match (held.get(&id), version) {
@@ -279,3 +350,7 @@ fn numbered(markers: &[Marker]) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

@@ -50,11 +50,14 @@ pub(crate) async fn run(common: &Common, options: &Watchers, run: &Run) -> Resul
         }
         let phase = Phase { label: "watchers", rate, seconds: options.seconds as f64, server_pid: server.pid() };
         let measured = crowd.measure(&mut source, &phase, &run.stop).await?;
-        report.parts.push(told(format!("{rate} changes/s to {} sockets", crowd.sockets()), measured, Protocol::Orderboard));
+        report.parts.push(told(format!("{rate} changes/s to {} sockets", crowd.sockets()), &measured, Protocol::Orderboard));
     }
     if let (Some(before), Some(pid)) = (before_kb, server.pid()) {
         let after = procfs::rss_kb(pid)?;
-        report.figure("server's memory with the sockets, after it all, kB each", rounded(after.saturating_sub(before) as f64 / crowd.sockets() as f64));
+        report.figure(
+            "server's memory with the sockets, after it all, kB each",
+            rounded(after.saturating_sub(before) as f64 / crowd.sockets() as f64),
+        );
     }
     Ok(report)
 }
@@ -88,7 +91,12 @@ impl Source {
         Self::Bus(Arc::new(Mutex::new(injector)))
     }
 
-    pub(crate) async fn inject(&mut self, rate: f64, seconds: f64, run_stop: &tokio_util::sync::CancellationToken) -> Result<Injected, Error> {
+    pub(crate) async fn inject(
+        &mut self,
+        rate: f64,
+        seconds: f64,
+        run_stop: &tokio_util::sync::CancellationToken,
+    ) -> Result<Injected, Error> {
         match self {
             Self::Bus(injector) => {
                 let (injector, stop) = (injector.clone(), run_stop.clone());
@@ -100,7 +108,7 @@ impl Source {
 }
 
 /// What one phase has shown.
-pub(crate) fn told(title: String, measured: Measured, protocol: Protocol) -> Report {
+pub(crate) fn told(title: String, measured: &Measured, protocol: Protocol) -> Report {
     let mut report = Report::new(title);
     let seen = &measured.seen;
     report.figure("changes injected", seen.injected);
@@ -118,10 +126,13 @@ pub(crate) fn told(title: String, measured: Measured, protocol: Protocol) -> Rep
         report.figure("server CPU µs per delivery", rounded(measured.server_us_per_delivery()));
         report.figure("server CPU, cores", rounded(measured.server_share()));
     }
-    report.figure("load test CPU µs per delivery", rounded(measured.client_us_per_delivery()));
+    // What other processes of the load test took is not seen here.
+    if seen.sockets <= super::crowd::PER_PROCESS {
+        report.figure("load test CPU µs per delivery", rounded(measured.client_us_per_delivery()));
+    }
     if protocol == Protocol::Orderboard {
         report.figure("checksums that proved the copy", seen.proofs);
-        report.figure("merged diffs compared with it", seen.merged_frames);
+        report.figure("merged diffs compared with it, and not comparable", vec![seen.merged_frames, seen.uncompared]);
     }
     report.verdict.add(seen.checks(protocol.reading()));
     report.latency("due to be injected → read", seen.latency());

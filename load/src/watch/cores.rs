@@ -62,7 +62,7 @@ fn move_threads(pid: u32, cores: &CpuSet) {
 }
 
 /// The children of a process, and theirs.
-fn descendants(of: u32) -> Vec<u32> {
+pub(crate) fn descendants(of: u32) -> Vec<u32> {
     let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     for pid in processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Engine, Look};
 use super::command::Source;
+use super::engine::{Engine, Look};
 use super::inject::Injected;
 use super::open::{self, PER_SOURCE, Portion, Target};
 use super::part::Part;
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::procfs::Spent;
 
 /// Sockets of one process: fewer than the 20,000 files that one may commonly open.
-const PER_PROCESS: u64 = 18_000;
+pub(super) const PER_PROCESS: u64 = 18_000;
 /// How long nothing more may come before a phase is over without all that was sent.
 const STALLED: Duration = Duration::from_secs(3);
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
@@ -70,7 +70,13 @@ pub(crate) struct Phase<'a> {
 
 impl Crowd {
     /// Opens the sockets and waits until each has what its protocol begins with.
-    pub(crate) async fn open(target: &Target, sockets: u64, sources: Option<u64>, nap: Duration, stop: &CancellationToken) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        target: &Target,
+        sockets: u64,
+        sources: Option<u64>,
+        nap: Duration,
+        stop: &CancellationToken,
+    ) -> Result<Self, Error> {
         let sources = sources.unwrap_or(sockets.div_ceil(PER_SOURCE));
         let begun = Instant::now();
         let mut crowd = Self { here: None, parts: Vec::new(), protocol: target.protocol, sockets };
@@ -172,7 +178,11 @@ impl Crowd {
             let is_all = look.delivered >= injected * look.open;
             // Where rows were merged, less arrives than was sent.
             let is_over = self.protocol == Protocol::Orderboard && look.is_proved && look.at_end == look.open;
-            if is_all || is_over && moved.elapsed() > Duration::from_millis(200) || moved.elapsed() > STALLED || begun.elapsed() > DRAINED_WITHIN {
+            if is_all
+                || is_over && moved.elapsed() > Duration::from_millis(200)
+                || moved.elapsed() > STALLED
+                || begun.elapsed() > DRAINED_WITHIN
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

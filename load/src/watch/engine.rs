@@ -5,9 +5,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -257,7 +257,7 @@ impl Reader {
                 seen.lost += short;
             }
         }
-        (seen.proofs, seen.merged_frames) = (facts.proofs, facts.merged);
+        (seen.proofs, seen.merged_frames, seen.uncompared) = (facts.proofs, facts.merged, facts.uncompared);
         (seen.mismatches, seen.errors) = (facts.mismatches, facts.errors);
         seen.set_latencies(&self.latencies);
         seen

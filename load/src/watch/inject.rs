@@ -27,12 +27,31 @@ const READ_BYTES: usize = 256 << 10;
 /// What a change is, and how it is sent.
 pub(crate) enum Way {
     /// The next state of an order through the bus; several that are due may share one call.
-    Bus { script: String, prefix: String, rows: Vec<Row>, next: usize, is_gathered: bool },
+    Bus {
+        script: String,
+        prefix: String,
+        rows: Vec<Row>,
+        next: usize,
+        is_gathered: bool,
+    },
     /// A message of so many bytes on a channel of Redis.
-    Redis { channel: String, bytes: usize },
-    Nats { subject: String, bytes: usize },
-    Mqtt { topic: String, bytes: usize },
-    Http { authority: String, path: String, bytes: usize },
+    Redis {
+        channel: String,
+        bytes: usize,
+    },
+    Nats {
+        subject: String,
+        bytes: usize,
+    },
+    Mqtt {
+        topic: String,
+        bytes: usize,
+    },
+    Http {
+        authority: String,
+        path: String,
+        bytes: usize,
+    },
 }
 
 #[derive(Clone, Copy, Default)]
@@ -86,13 +105,6 @@ impl Injector {
             shared.has_ended.store(true, Ordering::Release);
         })?;
         Ok(Self { way, stream, answers, sent: 0 })
-    }
-
-    pub(crate) fn set_bytes(&mut self, length: usize) {
-        match &mut self.way {
-            Way::Redis { bytes, .. } | Way::Nats { bytes, .. } | Way::Mqtt { bytes, .. } | Way::Http { bytes, .. } => *bytes = length,
-            Way::Bus { .. } => {}
-        }
     }
 
     /// Sends `rate` changes a second for so many seconds. Blocks; call it where that is allowed.
@@ -172,7 +184,8 @@ impl Way {
                     }
                     let count = keys.len().to_string();
                     let parts = ["EVALSHA", script.as_str(), &count].into_iter();
-                    let parts: Vec<&str> = parts.chain(keys.iter().map(String::as_str)).chain(arguments.iter().map(String::as_str)).collect();
+                    let parts: Vec<&str> =
+                        parts.chain(keys.iter().map(String::as_str)).chain(arguments.iter().map(String::as_str)).collect();
                     call(out, &parts);
                 }
             }

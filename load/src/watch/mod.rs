@@ -18,4 +18,3 @@ pub(crate) mod protocol;
 mod rows;
 mod seen;
 pub(crate) mod wire;
-

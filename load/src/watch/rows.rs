@@ -71,7 +71,7 @@ fn ready(row: BoardRow, bytes: usize) -> Result<Row, Error> {
     const HERE: &str = "@here@";
     // The version and the marker grow by themselves; what is left is filled.
     let title_bytes = row.title.len() + ROW_BYTES.saturating_sub(bytes);
-    let filling = " ".repeat(1) + &"moving two boxes of documents ".repeat(20);
+    let filling = " moving two boxes of documents".repeat(20);
     let filling = &filling[..title_bytes.saturating_sub(super::marker::LENGTH).clamp(1, filling.len())];
     let created_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.created_ms) * 1_000_000);
     let order = Order {

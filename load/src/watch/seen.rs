@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     /// Checksums of the server that proved the copy.
     pub(crate) proofs: u64,
     pub(crate) merged_frames: u64,
+    /// Merged diffs from before the copy was begun, which could not be compared with it.
+    pub(crate) uncompared: u64,
     /// When the last change was read, on the clock of `marker`.
     pub(crate) last_us: u64,
     pub(crate) gaps: Problems,
@@ -56,6 +58,7 @@ impl Seen {
             (&mut self.at_end, other.at_end),
             (&mut self.proofs, other.proofs),
             (&mut self.merged_frames, other.merged_frames),
+            (&mut self.uncompared, other.uncompared),
         ];
         for (sum, part) in sums {
             *sum += part;
