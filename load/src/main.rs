@@ -37,6 +37,7 @@ mod replica;
 mod report;
 mod sample;
 mod server;
+mod slow;
 mod soak;
 mod socket;
 mod storm;
@@ -109,6 +110,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::History(options) => history::run(common, options, run).await,
         Command::Soak(options) => soak::run(&Server::reach(common).await?, options, run).await,
         Command::Storm(options) => storm::run(&Server::reach(common).await?, options, run).await,
+        Command::Slow(options) => slow::run(&Server::reach(common).await?, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

@@ -87,7 +87,8 @@ impl Seen {
     fn charts(&self) -> Vec<Chart> {
         let (mut memory, mut cpu): (BTreeMap<&str, Vec<_>>, BTreeMap<&str, Vec<_>>) = Default::default();
         let lasting = |pid: &u32| self.samples.iter().filter(|sample| sample.processes.contains_key(pid)).count() >= LOOKS_MIN;
-        let lasting: Vec<(u32, &str)> = self.names.iter().filter(|(pid, _)| lasting(pid)).map(|(pid, name)| (*pid, name.as_str())).collect();
+        let lasting: Vec<(u32, &str)> =
+            self.names.iter().filter(|(pid, _)| lasting(pid)).map(|(pid, name)| (*pid, name.as_str())).collect();
         let mut machine = Vec::new();
         for (n, sample) in self.samples.iter().enumerate() {
             let before = n.checked_sub(1).and_then(|n| self.samples.get(n));

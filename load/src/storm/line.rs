@@ -11,7 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::Error;
 
-const OPEN_WITHIN: Duration = Duration::from_secs(30);
+/// A server whose queue is full may forget a connection that its client believes in: rather soon another try.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 4096;
 /// What a socket may keep between frames.
 const KEEP_BYTES: usize = 2 * READ_BYTES;
