@@ -294,7 +294,7 @@ pub(crate) struct Slow {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=200))]
     pub(crate) rounds: u64,
     /// Seconds of a turn; a reader that stalls for a minute is rightly cut off
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=45))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=30))]
     pub(crate) phase_s: u64,
 }
 

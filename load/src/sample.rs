@@ -78,7 +78,8 @@ impl Seen {
             // Whatever ends between two looks is just not there.
             let (Ok(kb), Some(cpu_s)) = (procfs::rss_kb(pid), procfs::cpu_seconds(pid)) else { continue };
             processes.insert(pid, (kb, cpu_s));
-            self.names.entry(pid).or_insert_with(|| name(pid));
+            // At first it may still have its parent's.
+            self.names.insert(pid, name(pid));
         }
         let machine_s = procfs::machine_seconds().unwrap_or(0.0);
         self.samples.push(Sample { at_s: seconds_now(), machine_s, processes });

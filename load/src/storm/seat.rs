@@ -192,13 +192,11 @@ impl Seat {
         mut see: impl FnMut(&News, Instant),
     ) -> Result<(), Error> {
         tokio::pin!(until);
-        let mut ping = tokio::time::interval(PING_EVERY);
-        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ping.reset();
         loop {
             let got = tokio::select! {
                 () = &mut until => return Ok(()),
-                _ = ping.tick() => {
+                () = tokio::time::sleep_until(line.ping_due.into()) => {
+                    line.ping_due = Instant::now() + PING_EVERY;
                     line.send(PING).await?;
                     continue;
                 }
