@@ -68,6 +68,7 @@ pub(crate) enum Command {
     TcpFloor(TcpFloor),
     Soak(Soak),
     Storm(Storm),
+    Slow(Slow),
     Bench(Bench),
 }
 
@@ -290,6 +291,29 @@ pub(crate) struct Storm {
     pub(crate) within_s: f64,
 }
 
+/// What do readers that stall, or are torn away, cost the others and the server?
+///
+/// Orders are created and taken at a rate. Every other turn a part of the watchers stops reading, with little room in the
+/// kernel, and another part is cut off in the middle of frames again and again; in the turns between all read. Latencies of
+/// the watchers that always read run from when an order was due until the frame that shows it has been read.
+#[derive(Args, Clone)]
+pub(crate) struct Slow {
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(20..=15_000))]
+    pub(crate) watchers: u64,
+    /// Orders a second that are created and taken
+    #[arg(long, default_value = "30", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// So many per cent of the watchers stall, and as many are lossy
+    #[arg(long, default_value_t = 5.0, value_parser = percent)]
+    pub(crate) percent: f64,
+    /// Turns of each kind
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=200))]
+    pub(crate) rounds: u64,
+    /// Seconds of a turn; a reader that stalls for a minute is rightly cut off
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=30))]
+    pub(crate) phase_s: u64,
+}
+
 /// The floor against taking over HTTP, in turns, on one machine; then takers, herd, idle and money in short
 ///
 /// Each connection calls again once it has its answer (a closed loop), from before the request is written until the answer
@@ -435,6 +459,14 @@ fn rate(text: &str) -> Result<f64, String> {
     match number.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
         _ => Err("a number of orders a second, such as 200 or 200/s".into()),
+    }
+}
+
+/// Of two kinds at once, and some must be left.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 40.0 => Ok(percent),
+        _ => Err("a number above 0 and up to 40".into()),
     }
 }
 

@@ -40,6 +40,7 @@ mod replica;
 mod report;
 mod sample;
 mod server;
+mod slow;
 mod soak;
 mod socket;
 mod storm;
@@ -124,6 +125,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         }
         Command::Soak(options) => soak::run(&Server::reach(common).await?, options, run).await,
         Command::Storm(options) => storm::run(&Server::reach(common).await?, options, run).await,
+        Command::Slow(options) => slow::run(&Server::reach(common).await?, options, run).await,
         Command::Bench(options) => bench::run(common, options, run).await,
     }
 }

@@ -78,7 +78,8 @@ impl Seen {
             // Whatever ends between two looks is just not there.
             let (Ok(kb), Some(cpu_s)) = (procfs::rss_kb(pid), procfs::cpu_seconds(pid)) else { continue };
             processes.insert(pid, (kb, cpu_s));
-            self.names.entry(pid).or_insert_with(|| name(pid));
+            // At first it may still have its parent's.
+            self.names.insert(pid, name(pid));
         }
         let machine_s = procfs::machine_seconds().unwrap_or(0.0);
         self.samples.push(Sample { at_s: seconds_now(), machine_s, processes });
@@ -87,7 +88,8 @@ impl Seen {
     fn charts(&self) -> Vec<Chart> {
         let (mut memory, mut cpu): (BTreeMap<&str, Vec<_>>, BTreeMap<&str, Vec<_>>) = Default::default();
         let lasting = |pid: &u32| self.samples.iter().filter(|sample| sample.processes.contains_key(pid)).count() >= LOOKS_MIN;
-        let lasting: Vec<(u32, &str)> = self.names.iter().filter(|(pid, _)| lasting(pid)).map(|(pid, name)| (*pid, name.as_str())).collect();
+        let lasting: Vec<(u32, &str)> =
+            self.names.iter().filter(|(pid, _)| lasting(pid)).map(|(pid, name)| (*pid, name.as_str())).collect();
         let mut machine = Vec::new();
         for (n, sample) in self.samples.iter().enumerate() {
             let before = n.checked_sub(1).and_then(|n| self.samples.get(n));

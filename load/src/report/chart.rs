@@ -10,6 +10,8 @@ const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 /// More than the drawing has pixels would not be seen.
 const POINTS_MAX: usize = 600;
+/// A pause so many times as long as the usual distance of two points is a gap.
+const GAP_TIMES: f64 = 4.0;
 /// As many as the page has colours.
 pub(super) const LINES_MAX: usize = 8;
 
@@ -92,20 +94,30 @@ impl Chart {
         let floor = HEIGHT - BOTTOM;
         let _ = write!(svg, r#"<path class="axis" d="M{LEFT} {floor}H{}"/>"#, WIDTH - RIGHT);
         for (n, line) in lines.iter().enumerate() {
-            match line.as_slice() {
-                [] => {}
-                // A line of one point has no length.
-                [(at, value)] => {
-                    let _ = write!(svg, r#"<circle class="dot c{n}" cx="{:.1}" cy="{:.1}" r="3"/>"#, at_x(*at), at_y(*value));
-                }
-                many => {
-                    let points: Vec<String> = many.iter().map(|&(at, value)| format!("{:.1},{:.1}", at_x(at), at_y(value))).collect();
-                    let _ = write!(svg, r#"<polyline class="line c{n}" points="{}"/>"#, points.join(" "));
+            for piece in self.pieces(line) {
+                match piece {
+                    // A line of one point has no length.
+                    [(at, value)] => {
+                        let _ = write!(svg, r#"<circle class="dot c{n}" cx="{:.1}" cy="{:.1}" r="2"/>"#, at_x(*at), at_y(*value));
+                    }
+                    many => {
+                        let points: Vec<String> = many.iter().map(|&(at, value)| format!("{:.1},{:.1}", at_x(at), at_y(value))).collect();
+                        let _ = write!(svg, r#"<polyline class="line c{n}" points="{}"/>"#, points.join(" "));
+                    }
                 }
             }
         }
         svg.push_str("</svg>");
         svg
+    }
+
+    /// Where nothing was measured for long, nothing is drawn.
+    fn pieces<'a>(&self, line: &'a [(f64, f64)]) -> impl Iterator<Item = &'a [(f64, f64)]> {
+        let usual = match (line.first(), line.last()) {
+            (Some(first), Some(last)) if self.axes != Axes::Quantiles => (last.0 - first.0) / line.len() as f64,
+            _ => f64::INFINITY,
+        };
+        line.chunk_by(move |a, b| b.0 - a.0 <= GAP_TIMES * usual)
     }
 
     fn height_of(&self, value: f64) -> f64 {
@@ -195,6 +207,13 @@ mod tests {
         let few = thin(&points);
         assert!(few.len() <= POINTS_MAX);
         assert!(few.iter().any(|point| point.1 == 99.0));
+    }
+
+    #[test]
+    fn a_pause_is_a_gap_in_the_line() {
+        let points: Vec<(f64, f64)> = (0..20).chain(60..80).map(|n| (f64::from(n), 1.0)).collect();
+        let svg = chart(Axes::Time, points).svg();
+        assert_eq!(svg.matches("<polyline").count(), 2, "{svg}");
     }
 
     #[test]

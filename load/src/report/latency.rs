@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::series::Series;
 
 /// What JSON and pages tell of each histogram.
-pub(super) const QUANTILES: [(f64, &str); 6] =
-    [(0.5, "p50"), (0.75, "p75"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99_9")];
+pub(super) const QUANTILES: [(f64, &str); 6] = [(0.5, "p50"), (0.75, "p75"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99_9")];
 
 /// Latencies between 1 µs and 10 minutes, to 1 %. Anything beyond is counted at the bound.
 pub(crate) struct Latency {

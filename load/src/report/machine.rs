@@ -18,7 +18,10 @@ pub(super) fn facts(common: &Common) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("command", command_line()),
         ("time", time_now()),
-        ("machine", format!("{cpus} × {cpu}, {:.1} GiB, Linux {}", memory_kb / f64::from(1 << 20), read("/proc/sys/kernel/osrelease").trim())),
+        (
+            "machine",
+            format!("{cpus} × {cpu}, {:.1} GiB, Linux {}", memory_kb / f64::from(1 << 20), read("/proc/sys/kernel/osrelease").trim()),
+        ),
         ("load test", format!("{} {}", env!("CARGO_PKG_VERSION"), if cfg!(debug_assertions) { "(debug build)" } else { "" })),
     ];
     let versions = [

@@ -112,7 +112,8 @@ fn latency_charts(report: &Report) -> Vec<Chart> {
     for (name, latency) in report.latencies.iter().filter(|(_, latency)| latency.count() > 0) {
         let points = latency.series().points(POINTS_MAX);
         if points.len() > 2 {
-            let line = |of: &str, value: fn(&Point) -> f64| Line { name: of.into(), points: points.iter().map(|p| (p.at_s, value(p))).collect() };
+            let line =
+                |of: &str, value: fn(&Point) -> f64| Line { name: of.into(), points: points.iter().map(|p| (p.at_s, value(p))).collect() };
             let lines = vec![line("p50", |p| p.p50_ms), line("p99", |p| p.p99_ms), line("max", |p| p.max_ms)];
             courses.push(Chart { title: format!("{name}: ms over time"), axes: Axes::TimeLog, lines });
             rates.push(Line { name: name.clone(), points: points.iter().map(|p| (p.at_s, p.per_s)).collect() });

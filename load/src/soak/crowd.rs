@@ -1,7 +1,7 @@
 //! The watchers: guests, and executors who race for what they see. Sockets are cut and come back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, channel};
@@ -104,7 +104,13 @@ impl Crowd {
     }
 }
 
-async fn come_and_go(mut seat: Seat, stay: Duration, eyes: &Option<Eyes>, (seated, cuts): (&AtomicU64, &AtomicU64), calm: &CancellationToken) {
+async fn come_and_go(
+    mut seat: Seat,
+    stay: Duration,
+    eyes: &Option<Eyes>,
+    (seated, cuts): (&AtomicU64, &AtomicU64),
+    calm: &CancellationToken,
+) {
     let mut dice = Dice::new(seat.index as u64);
     // Connected one after the other to begin with.
     tokio::time::sleep(Duration::from_millis(2 * seat.index as u64)).await;
@@ -131,10 +137,7 @@ async fn come_and_go(mut seat: Seat, stay: Duration, eyes: &Option<Eyes>, (seate
         seat.was_cut(Instant::now());
         match ended {
             Ok(()) => _ = cuts.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                seat.hall.losses.fetch_add(1, Ordering::Relaxed);
-                locked(&seat.hall.errors).add(|| format!("watcher {}: {error}", seat.index));
-            }
+            Err(error) => seat.hall.lost(seat.index, &error),
         }
         tokio::time::sleep(Duration::from_millis(dice.between(AWAY_MS.0, AWAY_MS.1))).await;
         if dice.permille(FORGETFUL) {

@@ -67,7 +67,8 @@ impl Memory {
         match Fit::of(&self.samples) {
             None => report.figure("server memory", "not judged: a run of less than five minutes sees only how it warms up"),
             Some(fit) => {
-                let mut check = Check::new("the server's memory is flat: after a quarter of the run it rises by less than 5 %, or the floor");
+                let mut check =
+                    Check::new("the server's memory is flat: after a quarter of the run it rises by less than 5 %, or the floor");
                 let limit_kb = (fit.mean_kb * PERCENT_MAX / 100.0).max(floor_kb as f64);
                 report.figure("RSS on average after the first quarter kB", fit.mean_kb.round());
                 report.figure("RSS fitted rise over that time kB", rounded(fit.rise_kb()));
@@ -76,7 +77,9 @@ impl Memory {
                 check.seen = self.samples.len() as u64;
                 if fit.rise_kb() > limit_kb {
                     let (rise, over) = (fit.rise_kb(), fit.to_s - fit.from_s);
-                    check.problems.add(|| format!("{rise:.0} kB within {over:.0} s, around {:.0} kB; {limit_kb:.0} are allowed", fit.mean_kb));
+                    check
+                        .problems
+                        .add(|| format!("{rise:.0} kB within {over:.0} s, around {:.0} kB; {limit_kb:.0} are allowed", fit.mean_kb));
                 }
                 report.verdict.add([check]);
                 let ends = [fit.from_s, fit.to_s];

@@ -17,8 +17,8 @@ use crate::cli::Soak;
 use crate::error::Error;
 use crate::procfs::{self, Spent};
 use crate::progress::Progress;
-use crate::report::{Chart, Line, Report, rounded, seconds_now};
 use crate::races::locked;
+use crate::report::{Chart, Line, Report, rounded, seconds_now};
 use crate::server::Server;
 use crate::storm::proof;
 use crate::storm::seat::Hall;
@@ -89,8 +89,7 @@ pub(crate) async fn run(server: &Server, options: &Soak, run: &Run) -> Result<Re
     crowd.stop.cancel();
     crowd.tasks.shutdown().await;
 
-    let mut report =
-        Report::new(format!("soak: {} sockets, {} orders a second, {} s", options.sockets, options.rate, duration.as_secs()));
+    let mut report = Report::new(format!("soak: {} sockets, {} orders a second, {} s", options.sockets, options.rate, duration.as_secs()));
     report.figure("lasted s", rounded(took));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
     let percent = cpu_s.map(|seconds| rounded(100.0 * seconds / took / cores));
@@ -148,12 +147,13 @@ fn told(report: &mut Report, hall: &Hall, crowd: &Crowd, market: &Market) {
     market.ledger.tell(report);
     let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
     report.figure("frames read", count(&hall.frames));
-    report.figure("sockets cut by us, lost otherwise", vec![count(&crowd.cuts), count(&hall.losses)]);
+    report.figure("sockets cut by us", count(&crowd.cuts));
+    report.figure("sockets lost otherwise", hall.losses());
     report.figure("snapshots read", count(&hall.snapshots));
     report.figure("resyncs after a gap", count(&hall.resyncs));
-    let errors = locked(&hall.errors).examples.clone();
-    if !errors.is_empty() {
-        report.figure("on the sockets", errors);
+    let refused = locked(&hall.errors).examples.clone();
+    if !refused.is_empty() {
+        report.figure("on the sockets", refused);
     }
     report.latency("news", hall.arrivals(0));
     report.latency("frames again after a cut", locked(&hall.back).take());
@@ -162,12 +162,11 @@ fn told(report: &mut Report, hall: &Hall, crowd: &Crowd, market: &Market) {
 
 /// What the parties were told is what the database holds.
 async fn ends(database: &MySqlPool, market: &Market, tag: &str, ended: bool) -> Result<Check, Error> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "select cast(status as char), count(*) from orders where title like concat(?, ' %') group by status",
-    )
-    .bind(tag)
-    .fetch_all(database)
-    .await?;
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("select cast(status as char), count(*) from orders where title like concat(?, ' %') group by status")
+            .bind(tag)
+            .fetch_all(database)
+            .await?;
     let stored = |status: &str| rows.iter().filter(|row| row.0 == status).map(|row| row.1 as u64).sum::<u64>();
     let mut check = Check::new("each order ended as its parties were told, and none was left over");
     check.seen = rows.iter().map(|row| row.1 as u64).sum();

@@ -96,7 +96,8 @@ impl Copies {
     /// What a frame says.
     pub(crate) fn read(&self, raw: &[u8], is_binary: bool) -> Result<Arc<News>, Error> {
         // Anything else is for one socket alone.
-        let for_all = is_binary || [r#"{"type":"diff""#, r#"{"type":"tick""#, r#"{"type":"snapshot""#].iter().any(|head| raw.starts_with(head.as_bytes()));
+        let for_all = is_binary
+            || [r#"{"type":"diff""#, r#"{"type":"tick""#, r#"{"type":"snapshot""#].iter().any(|head| raw.starts_with(head.as_bytes()));
         if !for_all {
             return self.parse(raw, is_binary);
         }

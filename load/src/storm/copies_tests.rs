@@ -13,8 +13,7 @@ fn tick(seq: u64, rows: &[(u64, u64)]) -> String {
     format!(r#"{{"type":"tick","board":"all","epoch":"e","seq":{seq},"checksum":{}}}"#, checksum(rows.iter().copied()))
 }
 
-const DIFF: &str =
-    r#"{"type":"diff","board":"all","epoch":"e","prev":5,"seq":7,"up":[{"id":10,"version":1,"title":"Load 7 soak 12: x"}],"rm":[[9,"taken"]]}"#;
+const DIFF: &str = r#"{"type":"diff","board":"all","epoch":"e","prev":5,"seq":7,"up":[{"id":10,"version":1,"title":"Load 7 soak 12: x"}],"rm":[[9,"taken"]]}"#;
 
 fn applied(copies: &Copies, copy: &Arc<Copy>, text: &str) -> (Applied, Arc<Copy>) {
     let news = copies.read(text.as_bytes(), false).expect("news");

@@ -4,14 +4,16 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::Error;
+use crate::socket::PING_EVERY;
 
-const OPEN_WITHIN: Duration = Duration::from_secs(30);
+/// A server whose queue is full may forget a connection that its client believes in: rather soon another try.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 4096;
 /// What a socket may keep between frames.
 const KEEP_BYTES: usize = 2 * READ_BYTES;
@@ -25,6 +27,8 @@ pub(crate) struct Line {
     inbox: Vec<u8>,
     /// Where in the inbox the next frame begins.
     at: usize,
+    /// The server must hear something now and then, however often the reader changes.
+    pub(crate) ping_due: Instant,
 }
 
 /// A frame's place in the inbox.
@@ -61,7 +65,7 @@ impl Line {
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut line = Self { stream, inbox: Vec::new(), at: 0 };
+        let mut line = Self { stream, inbox: Vec::new(), at: 0, ping_due: Instant::now() + PING_EVERY };
         let bearer = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
         let request = format!(
             "GET /ws HTTP/1.1\r\nhost: {authority}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\

@@ -46,7 +46,10 @@ const CUSTOMERS: u64 = 16;
 enum Signal {
     Stay,
     /// Cut the connection and come back, where one was or with nothing.
-    Cut { at: Instant, cold: bool },
+    Cut {
+        at: Instant,
+        cold: bool,
+    },
     End,
 }
 
@@ -62,13 +65,15 @@ pub(crate) async fn run(server: &Server, options: &Storm, run: &Run) -> Result<R
     let hall = Hall::new(server.authority.clone(), tag.clone(), 1 + STORMS.len());
     let pressure = Pressure::new(server, &hall, &tag, options.rate, 1 + STORMS.len()).await?;
     let (signal, _) = watch::channel(Signal::Stay);
-    let mut report =
-        Report::new(format!("storm: {} sockets, {} orders on the board, {} orders a second", options.sockets, options.orders, options.rate));
+    let mut report = Report::new(format!(
+        "storm: {} sockets, {} orders on the board, {} orders a second",
+        options.sockets, options.orders, options.rate
+    ));
     let mut crowd = Crowd::gather(&hall, &tokens, options, &signal);
     let joined = crowd.all_proved(options.sockets, "storm: joining", run).await;
     report.figure("first joined after s", rounded(joined.max_ms() / 1e3));
     if joined.count() < options.sockets && !run.stop.is_cancelled() {
-        let why = locked(&hall.errors).examples.join("; ");
+        let why = hall.losses();
         return Err(Error::Server(format!("only {} of {} sockets have the board: {why}", joined.count(), options.sockets)));
     }
 
@@ -102,11 +107,7 @@ pub(crate) async fn run(server: &Server, options: &Storm, run: &Run) -> Result<R
     accepts(&mut report, &phases);
     report.figure("frames read", hall.frames.load(Ordering::Relaxed));
     report.figure("resyncs after a gap", hall.resyncs.load(Ordering::Relaxed));
-    report.figure("connections refused or lost", hall.losses.load(Ordering::Relaxed));
-    let errors = locked(&hall.errors).examples.clone();
-    if !errors.is_empty() {
-        report.figure("on the sockets", errors);
-    }
+    report.figure("connections refused or lost", hall.losses());
     report.verdict.add(boards);
     report.verdict.add([hall.proofs(), orders]);
     report.verdict.add(money::checks(&database).await?);
@@ -253,8 +254,7 @@ async fn come_back(mut seat: Seat, opening: Arc<Semaphore>, mut signal: watch::R
                 }
             }
             Err(error) => {
-                seat.hall.losses.fetch_add(1, Ordering::Relaxed);
-                locked(&seat.hall.errors).add(|| format!("socket {}: {error}", seat.index));
+                seat.hall.lost(seat.index, &error);
                 tokio::time::sleep(Duration::from_millis(dice.between(AGAIN_MS.0, AGAIN_MS.1))).await;
             }
         }

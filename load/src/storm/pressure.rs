@@ -22,7 +22,7 @@ use crate::server::{Server, Token};
 const HANDS: u64 = 16;
 const CREDIT_FOR: u64 = 100_000;
 
-pub(super) struct Pressure {
+pub(crate) struct Pressure {
     shared: Arc<Shared>,
     hands: Vec<Hand>,
 }
@@ -39,9 +39,9 @@ struct Shared {
     problems: Mutex<Problems>,
 }
 
-pub(super) struct Phase {
-    pub(super) create: Latency,
-    pub(super) accepts: Tally,
+pub(crate) struct Phase {
+    pub(crate) create: Latency,
+    pub(crate) accepts: Tally,
 }
 
 /// A customer, and two executors who both want what it orders.
@@ -50,13 +50,13 @@ struct Hand {
     executors: [(u64, Client); 2],
 }
 
-pub(super) struct Pressing {
+pub(crate) struct Pressing {
     shared: Arc<Shared>,
     task: JoinHandle<Result<(), Error>>,
 }
 
 impl Pressure {
-    pub(super) async fn new(server: &Server, hall: &Arc<Hall>, tag: &str, per_s: f64, phases: usize) -> Result<Self, Error> {
+    pub(crate) async fn new(server: &Server, hall: &Arc<Hall>, tag: &str, per_s: f64, phases: usize) -> Result<Self, Error> {
         let customers = market::customers(server, HANDS, CREDIT_FOR).await?;
         let executors = server.tokens(2 * HANDS, "executor", 0).await?;
         let executor = |token: &Token| (token.user_id, server.client(Some(token)));
@@ -80,7 +80,7 @@ impl Pressure {
         Ok(Self { shared, hands })
     }
 
-    pub(super) fn begin(self) -> Result<Pressing, Error> {
+    pub(crate) fn begin(self) -> Result<Pressing, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, hands) = (self.shared.clone(), self.hands);
         let task = tokio::task::spawn_blocking(move || {
@@ -130,7 +130,7 @@ impl Hand {
 
 impl Phase {
     /// Of winners and refused: both have been answered.
-    pub(super) fn accept(&self) -> Latency {
+    pub(crate) fn accept(&self) -> Latency {
         let mut all = Latency::new();
         all.merge(&self.accepts.won);
         all.merge(&self.accepts.refused);
@@ -140,7 +140,7 @@ impl Phase {
 
 impl Pressing {
     /// What each phase has seen, and whether each order was created and won once.
-    pub(super) async fn end(self) -> Result<(Vec<Phase>, Check), Error> {
+    pub(crate) async fn end(self) -> Result<(Vec<Phase>, Check), Error> {
         self.shared.stop.cancel();
         self.task.await??;
         let empty = || Phase { create: Latency::new(), accepts: Tally::new() };

@@ -19,12 +19,7 @@ pub(crate) type Shown = Arc<Mutex<Arc<Copy>>>;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Once nothing changes any more: they may take `within` to meet.
-pub(crate) async fn boards(
-    client: &mut Client,
-    copies: &[Shown],
-    database: &MySqlPool,
-    within: Duration,
-) -> Result<[Check; 2], Error> {
+pub(crate) async fn boards(client: &mut Client, copies: &[Shown], database: &MySqlPool, within: Duration) -> Result<[Check; 2], Error> {
     let give_up = Instant::now() + within;
     loop {
         let answer = client.get("/api/board?board=all").await?;

@@ -1,5 +1,6 @@
 //! One watcher among many: connects, watches `all`, keeps its copy exact, and says when it was back and proved.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -17,6 +18,8 @@ use crate::socket::{PING, PING_EVERY};
 
 /// A question about a gap that is not answered within this is asked again.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+/// Reasons that are counted apart.
+const LOSSES_MAX: usize = 12;
 /// Latencies are kept in as many histograms, so that sockets do not wait for each other.
 const SHARDS: usize = 8;
 
@@ -39,7 +42,7 @@ pub(crate) struct Hall {
     pub(crate) resyncs: AtomicU64,
     pub(crate) snapshots: AtomicU64,
     /// Connections that ended without our doing.
-    pub(crate) losses: AtomicU64,
+    losses: Mutex<BTreeMap<String, u64>>,
     pub(crate) mismatches: Mutex<Problems>,
     pub(crate) errors: Mutex<Problems>,
 }
@@ -60,7 +63,7 @@ impl Hall {
             proofs: AtomicU64::new(0),
             resyncs: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
-            losses: AtomicU64::new(0),
+            losses: Mutex::default(),
             mismatches: Mutex::default(),
             errors: Mutex::default(),
         })
@@ -98,6 +101,26 @@ impl Hall {
         check
     }
 
+    /// A connection that ended without our doing, or never began.
+    pub(crate) fn lost(&self, seat: usize, error: &Error) {
+        let mut losses = locked(&self.losses);
+        let words = error.to_string();
+        // A server may say something else each time.
+        if losses.len() < LOSSES_MAX || losses.contains_key(&words) {
+            *losses.entry(words.clone()).or_default() += 1;
+        } else {
+            *losses.entry("for other reasons".into()).or_default() += 1;
+        }
+        locked(&self.errors).add(|| format!("watcher {seat}: {words}"));
+    }
+
+    /// How many, and how.
+    pub(crate) fn losses(&self) -> String {
+        let losses = locked(&self.losses);
+        let each: Vec<String> = losses.iter().map(|(words, count)| format!("{count} × {words}")).collect();
+        if each.is_empty() { "none".into() } else { each.join("; ") }
+    }
+
     fn arrived(&self, seat: usize, news: &News, at: Instant) {
         let Some((begun, per_s)) = self.schedule.get() else { return };
         for number in news.shown.iter().filter_map(|shown| shown.number) {
@@ -130,7 +153,18 @@ impl Seat {
     pub(crate) fn new(hall: &Arc<Hall>, index: usize, token: Option<Arc<str>>) -> Self {
         let copy = Arc::new(Mutex::new(Arc::default()));
         let hall = hall.clone();
-        Self { hall, index, token, copy, receive_bytes: None, is_measured: true, lost: None, unproved: None, asked: None, asked_packed: false }
+        Self {
+            hall,
+            index,
+            token,
+            copy,
+            receive_bytes: None,
+            is_measured: true,
+            lost: None,
+            unproved: None,
+            asked: None,
+            asked_packed: false,
+        }
     }
 
     /// From here on it counts as away.
@@ -151,15 +185,18 @@ impl Seat {
     }
 
     /// Reads until `until`; fails when the connection does.
-    pub(crate) async fn sit(&mut self, line: &mut Line, until: impl Future<Output = ()>, mut see: impl FnMut(&News, Instant)) -> Result<(), Error> {
+    pub(crate) async fn sit(
+        &mut self,
+        line: &mut Line,
+        until: impl Future<Output = ()>,
+        mut see: impl FnMut(&News, Instant),
+    ) -> Result<(), Error> {
         tokio::pin!(until);
-        let mut ping = tokio::time::interval(PING_EVERY);
-        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ping.reset();
         loop {
             let got = tokio::select! {
                 () = &mut until => return Ok(()),
-                _ = ping.tick() => {
+                () = tokio::time::sleep_until(line.ping_due.into()) => {
+                    line.ping_due = Instant::now() + PING_EVERY;
                     line.send(PING).await?;
                     continue;
                 }
