@@ -14,15 +14,17 @@
 //!
 //! Each connection goes to the one server that keeps its key and moves when that is another one (`servers.rs`): news lives
 //! in one slot, each billing stream in that of its name. A failover costs what a restart costs: the promoted server has
-//! another run id, so a new epoch begins, and boards are read from MySQL. What a primary had not
-//! replicated is lost with it: news is read from MySQL again, an answer of the billing queue counts as sent when a replica
-//! has it, and who appends a request that stays without an answer appends it again. `min-replicas-to-write 1` bounds how
-//! long a primary that is cut off goes on.
+//! another run id, so a new epoch begins, and boards are read from MySQL. What a primary had not replicated is lost with it:
+//! news is read from MySQL again, an answer of the billing queue counts as sent when a replica has it, and who appends a
+//! request that stays without an answer appends it again. `min-replicas-to-write 1` bounds how long a primary that is cut
+//! off goes on; nodes at both sides of such a cut hear of each other by the sweep.
 //!
 //! # The protocol
 //!
-//! News is a sequence of messages `{epoch, seq, at, items}`; `at` is when Redis sent it, in microseconds. `seq` counts from 1 without holes within an epoch; the
-//! epoch is random, and a new one says that nothing is known about what lies between. With the prefix `ob`:
+//! News is a sequence of messages `{epoch, seq, at, items}`. `seq` counts from 1 without holes within an epoch; the
+//! epoch is random, and a new one says that nothing is known about what lies between. `at` is when Redis sent it, in
+//! microseconds: `orderboard_bus_lag_seconds` is the node's clock against that, the difference between the two clocks
+//! included, and zero where it would be less. With the prefix `ob`:
 //!
 //! | key | type | what |
 //! |---|---|---|
@@ -33,9 +35,11 @@
 //! | `{ob}:u:5` | channel | what concerns user 5 alone, `{at, items}`; followed where that user has a socket |
 //! | `{ob}:p:account:7` | string, 300 s | the newest version carried so |
 //!
-//! The hash tag keeps all keys in one slot of a cluster, where the channels are sharded ones (`SPUBLISH`). *Publishing* is one Lua script (`publish.lua`): rows whose
-//! version was carried already are left out, and if any are left they get the next `seq`, go into the history
-//! and onto the channel. A publish that is sent twice sends nothing the second time.
+//! The hash tag keeps all keys in one slot of a cluster, where the channels are sharded ones (`SPUBLISH`).
+//!
+//! *Publishing* is one Lua script (`publish.lua`): rows whose version was carried already are left out, and if any are
+//! left they get the next `seq`, go into the history and onto the channel; rows of one user go to that user's channel. A
+//! publish that is sent twice sends nothing the second time.
 //!
 //! *Reading*: subscribe, then read the position on the same connection, then fill the gap from the history; the
 //! live messages that arrive meanwhile wait in a bounded buffer and are dropped by `seq` where they overlap.

@@ -25,8 +25,10 @@ use super::keys::Keys;
 use super::{metric, wire};
 use crate::domain::news::Item;
 
-/// Users in one batch, and channels in one command.
+/// Users in one batch, which must be confirmed within a command's time or everything begins again; fewer where each is a
+/// command of its own. And channels in one command.
 const BATCH_MAX: usize = 512;
+const SHARDED_BATCH_MAX: usize = 64;
 const COMMAND_CHANNELS_MAX: usize = 256;
 /// A connection that says nothing is asked whether it lives.
 const PING_EVERY: Duration = Duration::from_millis(500);
@@ -150,6 +152,7 @@ impl Private {
     async fn follow(&mut self) -> Stop {
         let client = self.link.client();
         let (mut messages, mut reconnects, mut errors) = (client.message_rx(), client.reconnect_rx(), client.error_rx());
+        let batch_max = if self.keys.is_sharded { SHARDED_BATCH_MAX } else { BATCH_MAX };
         let mut due = self.users.everybody();
         let mut pings = interval(PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -161,7 +164,7 @@ impl Private {
                     Err(RecvError::Closed) => Err(Stop::Again(BusError::Closed)),
                 },
                 () = async {}, if !due.is_empty() => {
-                    let batch = due.split_off(due.len().saturating_sub(BATCH_MAX));
+                    let batch = due.split_off(due.len().saturating_sub(batch_max));
                     self.update(&batch).await
                 }
                 () = self.users.changed(), if due.is_empty() => { due = self.users.moved(); Ok(()) }

@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use super::error::{BusError, address};
 
 /// Each step of asking one server: connecting, greeting, a command.
-const ASK_TIMEOUT: Duration = Duration::from_millis(400);
+const ASK_TIMEOUT: Duration = Duration::from_millis(800);
 /// Servers that are asked; a cluster has as many nodes at most as make sense.
 const NODES_MAX: usize = 64;
 /// What a replica may take to confirm; the connection waits meanwhile.

@@ -70,3 +70,33 @@ pub(super) fn lag(sent_us: u64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(Duration::from_micros(sent_us))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_with_and_without_the_time_they_were_sent() {
+        let message = |at: &str| {
+            let text = format!(r#"{{"epoch":"e","seq":3,{at}"items":[{{"kind":"order","id":1,"version":2,"row":{{}}}}]}}"#);
+            read(text.as_bytes()).expect("a message")
+        };
+        assert_eq!(message("").sent_us, None);
+        let told = message(r#""at":1790000000123456,"#);
+        assert_eq!((told.at.seq, told.items.len(), told.sent_us), (3, 1, Some(1_790_000_000_123_456)));
+    }
+
+    #[test]
+    fn what_concerns_one_user_names_that_user() {
+        let row = r#"{"at":5,"items":[{"kind":"account","id":7,"version":2,"row":{}},{"kind":"comet","id":8,"version":1,"row":{}}]}"#;
+        let (items, sent_us) = read_private(row.as_bytes(), 9).expect("a message");
+        assert_eq!((items.len(), items[0].id, items[0].audience, sent_us), (1, 7, Some(9), Some(5)));
+        assert!(read_private(b"{}", 9).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_shows_no_lag() {
+        assert_eq!(lag(u64::MAX), Duration::ZERO);
+        assert!(lag(0) > Duration::from_secs(1_000_000_000));
+    }
+}
