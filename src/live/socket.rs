@@ -104,12 +104,15 @@ impl Drop for Counted {
 pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Option<Arc<Session>>) {
     let line = Arc::new(Line::new(stream));
     let _counted = Counted::new(&live, &line);
+    let inbound = Inbound::new(&read_ahead);
+    // Even empty it holds on to the buffer that the request was read into.
+    drop(read_ahead);
     let mut socket = Socket {
         line,
         live,
         session: None,
         user: None,
-        inbound: Inbound::new(&read_ahead),
+        inbound,
         allowance: Allowance::new(Instant::now()),
         heard_at: Instant::now(),
         leave_at: None,
