@@ -139,7 +139,8 @@ impl Link {
             }
             return Ok(());
         }
-        if !is_ended && client.is_connected() && self.is_right(&client).await {
+        // A primary that died and came back calls itself one until a sentinel tells it otherwise: ask the sentinels.
+        if self.servers.is_cluster() && !is_ended && client.is_connected() && self.is_right(&client).await {
             return Ok(());
         }
         let at = self.servers.locate(&self.key).await?;
