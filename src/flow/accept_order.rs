@@ -18,7 +18,7 @@ use crate::domain::order::{Assignment, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::StoreError;
-use crate::store::take_lane::LaneError;
+use crate::store::take_lane::{LaneError, Taking};
 
 /// How long a taken order is refused from memory. The database is asked again afterwards.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
@@ -154,28 +154,28 @@ impl Flow {
         self.takes.remember(order.id, order.version, Taken::of(order));
     }
 
-    /// One UPDATE; when it changed nothing, one read to say why. When the read finds what the UPDATE did not (the customer
-    /// unfroze the order in between), the answer is another UPDATE.
+    /// One UPDATE, alone or with those of other orders that wait; when it changed nothing, one read to say why. When the read
+    /// finds what the UPDATE did not (the customer unfroze the order in between), the answer is another UPDATE.
     async fn take(&self, actor: &Actor, order_id: u64) -> Result<Verdict, FlowError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let at = now();
-            match self.lane.take(order_id, actor.user.id, at).await {
-                Ok(true) => {
+            let found = match self.lane.take(order_id, actor.user.id, now()).await {
+                Ok(Taking::Won(at)) => {
                     let taken = Taken { by: actor.user.clone(), at, status: Status::InWork };
                     self.takes.remember(order_id, 0, Some(taken.clone()));
                     self.outbox.announce(Subject::order(order_id));
                     return Ok(Verdict::Taken(taken));
                 }
-                Ok(false) => match self.store.order(order_id).await {
-                    Ok(Some(order)) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
-                    Ok(Some(order)) => return Ok(self.refusal(actor, &order)),
-                    Ok(None) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
-                    Err(error) => return Ok(Verdict::Failed(error)),
-                },
-                Err(LaneError::Store(error)) => return Ok(Verdict::Failed(error)),
+                Ok(Taking::Lost(Some(row))) => self.store.order_of(*row).await,
+                Ok(Taking::Lost(None)) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
+                Err(LaneError::Store(error)) => Err(error),
                 Err(full) => return Err(full.into()),
+            };
+            match found {
+                Ok(order) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
+                Ok(order) => return Ok(self.refusal(actor, &order)),
+                Err(error) => return Ok(Verdict::Failed(error)),
             }
         }
     }

@@ -6,12 +6,13 @@ use crate::domain::order::{Acceptance, Assignment, Order, Status, unix_ms};
 use crate::store::StoreError;
 use crate::store::names::Known;
 
-pub(super) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
+pub(in crate::store) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
      executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by";
 
-#[derive(sqlx::FromRow)]
-pub(super) struct OrderRow {
-    id: u64,
+/// Not yet with the names of its people.
+#[derive(Debug, sqlx::FromRow)]
+pub struct OrderRow {
+    pub(in crate::store) id: u64,
     version: u64,
     status: String,
     title: String,
@@ -44,6 +45,10 @@ pub(super) struct TextsRow {
 }
 
 impl OrderRow {
+    pub(in crate::store) fn is_taken_by(&self, executor_id: u64, at: OffsetDateTime) -> bool {
+        self.executor_id == Some(executor_id) && self.accepted_at == Some(at) && self.status == Status::InWork.as_str()
+    }
+
     pub(super) fn order(self, names: &Known) -> Result<Order, StoreError> {
         let status =
             Status::parse(&self.status).ok_or_else(|| StoreError::Corrupt(format!("order {} has status {}", self.id, self.status)))?;
