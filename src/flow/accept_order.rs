@@ -5,14 +5,14 @@
 //! is dropped as soon as news says that the order is open again, and after [`KNOWN_FOR`] in any case.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, Recent, now};
 use crate::domain::news::Subject;
 use crate::domain::order::{Assignment, Order, Status};
 use crate::domain::refusal::Refusal;
@@ -22,7 +22,7 @@ use crate::store::take_lane::{LaneError, Taking};
 
 /// How long a taken order is refused from memory. The database is asked again afterwards.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
-const KNOWN_MAX: u64 = 100_000;
+const KNOWN_MAX: usize = 100_000;
 /// UPDATEs for one taker while the order flickers between frozen and open.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -65,33 +65,34 @@ impl Taken {
 struct Known {
     version: u64,
     taken: Option<Taken>,
+    since: Instant,
 }
 
 /// This node's memory of takings: in flight, and just decided.
 #[derive(Clone)]
 pub(super) struct Takes {
     flights: Arc<DashMap<u64, watch::Receiver<Option<Verdict>>>>,
-    known: moka::sync::Cache<u64, Known>,
+    known: Arc<Recent<u64, Known>>,
 }
 
 impl Default for Takes {
     fn default() -> Self {
-        Self { flights: Arc::default(), known: moka::sync::Cache::builder().max_capacity(KNOWN_MAX).time_to_live(KNOWN_FOR).build() }
+        Self { flights: Arc::default(), known: Arc::new(Recent::new(KNOWN_FOR, KNOWN_MAX)) }
     }
 }
 
 impl Takes {
     fn taken(&self, order_id: u64) -> Option<Taken> {
-        self.known.get(&order_id)?.taken
+        self.known.get(&order_id).filter(|known| known.since.elapsed() < KNOWN_FOR)?.taken
     }
 
     /// Remembers a state of the order unless a newer one is remembered. Version 0 is a win of this node, whose version
     /// the UPDATE does not tell: it replaces what is there, and any news replaces it.
     fn remember(&self, order_id: u64, version: u64, taken: Option<Taken>) {
-        if version > 0 && self.known.get(&order_id).is_some_and(|known| known.version > version) {
-            return;
-        }
-        self.known.insert(order_id, Known { version, taken });
+        self.known.update(order_id, |known| {
+            let is_older = version > 0 && known.is_some_and(|known| known.version > version);
+            (!is_older).then(|| Known { version, taken, since: Instant::now() })
+        });
     }
 }
 

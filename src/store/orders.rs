@@ -6,7 +6,7 @@ mod writes;
 use sqlx::{MySql, QueryBuilder};
 
 use self::rows::TextsRow;
-use super::{Store, StoreError};
+use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub(super) use self::rows::COLUMNS;
@@ -71,8 +71,8 @@ impl Store {
         let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
         query.push(COLUMNS).push(" from orders where id in (");
         let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(*id);
+        for id in padded(ids.to_vec()) {
+            list.push_bind(id);
         }
         query.push(")");
         let rows = query.build_query_as().fetch_all(&self.pool).await?;

@@ -4,8 +4,10 @@
 //! Callers wait in a bounded queue instead.
 //!
 //! A connection that becomes free takes everything that waits, up to a bound, and has one UPDATE decide it all: a
-//! statement and its flush cost many times what a row costs. Nobody waits for a batch to fill: who comes alone has the
-//! statement to himself, and only while all connections are busy does anything gather.
+//! statement and its flush cost many times what a row costs. Nobody waits for a batch to fill: who comes when nothing is
+//! under way has a statement to himself, and what comes while one is under way is the next batch. The next connection
+//! steps in when that one takes long: several at once would share out what had better go together, but a row that
+//! somebody has locked must not keep everybody waiting.
 //!
 //! # Why each answer is true
 //!
@@ -23,8 +25,10 @@
 mod statements;
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sqlx::{ConnectOptions, Executor, MySqlConnection};
 use time::OffsetDateTime;
@@ -38,6 +42,8 @@ use super::{Store, StoreError};
 const QUEUE_MAX: usize = 10_000;
 /// Sendings of one statement: again when its connection broke, or when it met another in a circle.
 const ATTEMPTS_MAX: u32 = 3;
+/// How long one statement has the lane to itself.
+const TURN: Duration = Duration::from_millis(3);
 /// A locked row keeps its whole batch waiting.
 const SETUP: &str = "set session innodb_lock_wait_timeout = 2";
 
@@ -147,12 +153,20 @@ impl Worker {
     async fn work(mut self, jobs: Arc<Mutex<mpsc::Receiver<Job>>>, batch_max: usize) {
         let mut waiting = Vec::with_capacity(batch_max);
         loop {
-            if jobs.lock().await.recv_many(&mut waiting, batch_max).await == 0 {
+            let mut turn = jobs.lock().await;
+            if turn.recv_many(&mut waiting, batch_max).await == 0 {
                 return;
             }
-            while !waiting.is_empty() {
-                let batch = next_batch(&mut waiting);
-                self.decide(batch).await;
+            let mut deciding = pin!(async {
+                while !waiting.is_empty() {
+                    let batch = next_batch(&mut waiting);
+                    self.decide(batch).await;
+                }
+            });
+            let is_done = tokio::time::timeout(TURN, deciding.as_mut()).await.is_ok();
+            drop(turn);
+            if !is_done {
+                deciding.await;
             }
         }
     }
