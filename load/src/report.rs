@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::check::Verdict;
 
 /// Latencies between 1 µs and 10 minutes, to 1 %. Anything beyond is counted at the bound.
+#[derive(Clone)]
 pub(crate) struct Latency(Histogram<u64>);
 
 impl Latency {

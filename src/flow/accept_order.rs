@@ -11,6 +11,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::{Flow, FlowError, Recent, now};
 use crate::domain::news::Subject;
@@ -110,7 +111,14 @@ impl Drop for Landing<'_> {
 
 impl Flow {
     /// Takes the order for `actor`, or names who or what stands against it. Asked again by the winner: the same answer.
+    ///
+    /// At debug level its span lasts until the news of the taking is out, and says how that went.
     pub async fn accept_order(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
+        let span = tracing::debug_span!("accept", order = order_id, executor = actor.user.id, news = tracing::field::Empty);
+        self.accept(actor, order_id).instrument(span).await
+    }
+
+    async fn accept(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
         if actor.role != Role::Executor {
             return Err(Refusal::Forbidden("only executors take orders; sign in as an executor").into());
         }

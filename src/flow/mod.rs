@@ -46,7 +46,7 @@ pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::grant::Granted;
-pub use self::outbox::{Outbox, Unsent};
+pub use self::outbox::{Burst, Outbox, Unsent};
 pub use self::payouts::OwnPayout;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};

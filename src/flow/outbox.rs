@@ -2,6 +2,7 @@
 //! never waited for: what does not fit is found by the sweep.
 
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use crate::domain::news::Subject;
 
@@ -9,10 +10,23 @@ use crate::domain::news::Subject;
 const WAITING_MAX: usize = 65_536;
 
 #[derive(Clone)]
-pub struct Outbox(mpsc::Sender<Subject>);
+pub struct Outbox(mpsc::Sender<Change>);
 
 /// The receiving end, for the publishing job.
-pub struct Unsent(mpsc::Receiver<Subject>);
+pub struct Unsent(mpsc::Receiver<Change>);
+
+/// A row that has changed, and the span of the work that changed it: the span stays open until the news is out.
+struct Change {
+    subject: Subject,
+    span: Span,
+}
+
+/// Rows to be published together.
+pub struct Burst {
+    pub subjects: Vec<Subject>,
+    /// Of the work that changed them, where such spans are enabled.
+    pub causes: Vec<Span>,
+}
 
 impl Outbox {
     pub fn new() -> (Outbox, Unsent) {
@@ -21,7 +35,7 @@ impl Outbox {
     }
 
     pub(crate) fn announce(&self, subject: Subject) {
-        if self.0.try_send(subject).is_err() {
+        if self.0.try_send(Change { subject, span: Span::current() }).is_err() {
             metrics::counter!("orderboard_outbox_dropped_total").increment(1);
         }
     }
@@ -29,11 +43,18 @@ impl Outbox {
 
 impl Unsent {
     /// Waits for a change, then takes what else has gathered, at most `max`. Empty when every sender is gone.
-    pub async fn burst(&mut self, max: usize) -> Vec<Subject> {
-        let mut burst = Vec::new();
-        self.0.recv_many(&mut burst, max).await;
-        burst.sort_unstable();
-        burst.dedup();
+    pub async fn burst(&mut self, max: usize) -> Burst {
+        let mut changes = Vec::new();
+        self.0.recv_many(&mut changes, max).await;
+        let mut burst = Burst { subjects: Vec::with_capacity(changes.len()), causes: Vec::new() };
+        for Change { subject, span } in changes {
+            burst.subjects.push(subject);
+            if !span.is_disabled() {
+                burst.causes.push(span);
+            }
+        }
+        burst.subjects.sort_unstable();
+        burst.subjects.dedup();
         burst
     }
 }

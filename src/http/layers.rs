@@ -1,6 +1,7 @@
 //! What happens to every request: it runs in a task of its own, is bounded in time, counted, and a panic in it is an
 //! answer and not the end of the connection.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -15,6 +16,10 @@ use super::{Api, origin};
 
 /// The longest a client waits. The work goes on to its end: what it does is never left half-done.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The route whose speed matters most has a metric of its own.
+pub(super) const ACCEPT: &str = "/api/orders/{id}/accept";
+static ACCEPT_SECONDS: LazyLock<metrics::Histogram> = LazyLock::new(|| metrics::histogram!("orderboard_accept_seconds"));
 
 pub(super) fn around(routes: Router<Api>, api: Api) -> Router<Api> {
     routes.layer(from_fn_with_state(api, origin::guard)).layer(from_fn(detach)).layer(from_fn(measure))
@@ -47,6 +52,9 @@ async fn measure(request: Request, next: Next) -> Response {
     let took = started.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms = took.as_millis() as u64, "request");
+    if route == ACCEPT {
+        ACCEPT_SECONDS.record(took.as_secs_f64());
+    }
     metrics::histogram!("orderboard_http_seconds", "route" => route, "status" => status.to_string()).record(took.as_secs_f64());
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
