@@ -32,12 +32,6 @@ pub(crate) struct Tally {
     pub(crate) unanswered: Problems,
 }
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Tally {
     pub(crate) fn new() -> Self {
         Self {

@@ -42,7 +42,13 @@ pub(crate) async fn run(server: &Server, options: &Bench, run: &Run) -> Result<R
     for (_, client) in &mut clients {
         client.connect().await?;
     }
-    let sums = Sums { floor: vec![Sum::new(); options.floors.len()], http: vec![Sum::new(); options.takers.len()], ..Sums::default() };
+    let sums = Sums {
+        floor: vec![Sum::new(); options.floors.len()],
+        http: vec![Sum::new(); options.takers.len()],
+        floor_check: Check::new(floor::CHECK),
+        created: Vec::new(),
+        tally: Tally::new(),
+    };
     let mut sides = Sides { server, run, options, customers, clients, sums };
     let mut scratch = Scratch::make(server, run, options.floors.iter().copied().max().unwrap_or(1)).await?;
     let turns = sides.all_turns(&mut scratch).await;
@@ -72,12 +78,10 @@ impl Sum {
     }
 }
 
-#[derive(Default)]
 struct Sums {
     floor: Vec<Sum>,
     http: Vec<Sum>,
-    floor_seen: u64,
-    floor_problems: crate::check::Problems,
+    floor_check: Check,
     created: Vec<Created>,
     tally: Tally,
 }
@@ -120,8 +124,8 @@ impl Sides<'_> {
         let round = scratch.round(connections, self.options.orders, &self.run.stop).await?;
         let databases_us = (self.databases_s() - databases) * 1e6 / round.latency.count().max(1) as f64;
         let [server, load, machine] = round.cpu_us;
-        self.sums.floor_seen += round.latency.count();
-        self.sums.floor_problems.merge(round.problems);
+        self.sums.floor_check.seen += round.latency.count();
+        self.sums.floor_check.problems.merge(round.problems);
         let sum = &mut self.sums.floor[n];
         sum.rates.push(round.per_s);
         // With what filling the table has cost.
@@ -236,9 +240,7 @@ async fn told(options: &Bench, mut sums: Sums, database: &MySqlPool) -> Result<R
         report.figure(&format!("HTTP, {takers} takers: CPU µs an order of {SPENDERS}"), sum.cpu());
         report.figure(&format!("HTTP, {takers} takers / best floor (median of the rounds)"), rounded(median(&ratios)));
     }
-    let mut floor_check = Check::new(floor::CHECK);
-    (floor_check.seen, floor_check.problems) = (sums.floor_seen, sums.floor_problems);
-    report.verdict.add([floor_check]);
+    report.verdict.add([sums.floor_check]);
     report.verdict.add(verdict::answers(&sums.created, &sums.tally));
     report.verdict.add([verdict::contracts(database, &sums.created, &sums.tally).await?]);
     report.verdict.add(money::checks(database).await?);

@@ -58,3 +58,36 @@ impl Unsent {
         burst
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+    use super::{Outbox, Subject};
+
+    struct CountEnds(Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> Layer<S> for CountEnds {
+        fn on_close(&self, _: tracing::Id, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_span_of_a_change_lasts_until_its_news_is_out() {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(CountEnds(ended.clone())));
+        let (outbox, mut unsent) = Outbox::new();
+        for id in [7, 3, 7] {
+            tracing::debug_span!("accept").in_scope(|| outbox.announce(Subject::order(id)));
+        }
+        let burst = unsent.burst(10).await;
+        assert_eq!(burst.subjects, [Subject::order(3), Subject::order(7)]);
+        assert_eq!((burst.causes.len(), ended.load(Ordering::Relaxed)), (3, 0));
+        drop(burst);
+        assert_eq!(ended.load(Ordering::Relaxed), 3);
+    }
+}

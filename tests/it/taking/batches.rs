@@ -143,7 +143,9 @@ async fn overlapping_batches_of_two_nodes_give_each_order_one_winner() {
         let of_here: Vec<_> = here[1..].iter().zip(orders.iter().copied()).collect();
         let of_there: Vec<_> = there[1..].iter().zip(orders.iter().rev().copied()).collect();
         let barrier = tokio::sync::Barrier::new(2);
-        let together = async || drop(barrier.wait().await);
+        let together = async || {
+            barrier.wait().await;
+        };
         let (first, second) = tokio::join!(
             in_one_batch(&one, (&here[0], decoys[0]), &of_here, together),
             in_one_batch(&two, (&there[0], decoys[1]), &of_there, together),

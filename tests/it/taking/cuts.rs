@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::batches::{in_one_batch, orders};
 use super::{executor_of, gather, start_in_batches};
-use crate::support::{TestApp, until};
+use crate::support::until;
 
 #[tokio::test]
 async fn a_batch_whose_connection_is_killed_while_it_runs_is_decided_all_the_same() {
