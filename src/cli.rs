@@ -298,7 +298,7 @@ async fn with_flow(places: &Places, work: impl AsyncFnOnce(Flow) -> Result<(), C
         // Nobody publishes here: a running node's sweep carries what changes.
         let (outbox, _unsent) = Outbox::new();
         let config = crate::flow::FlowConfig {
-            take_connections: 0,
+            take_lane: crate::flow::LaneSize { connections: 0, batch: 1 },
             auto_confirm_after: std::time::Duration::from_secs(259_200),
             session_lifetime: std::time::Duration::from_secs(2_592_000),
             topups: crate::flow::TopupConfig::default(),

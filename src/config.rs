@@ -96,8 +96,11 @@ pub struct Limits {
     #[arg(long, env = "ORDERBOARD_DATABASE_CONNECTIONS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(2..=500))]
     pub database_connections: u32,
     /// Connections to MySQL that do nothing but take orders
-    #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=128))]
+    #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=128))]
     pub take_connections: u16,
+    /// Takers who wait while these are busy and may share one statement; 1 for none
+    #[arg(long, env = "ORDERBOARD_TAKE_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub take_batch: u16,
     /// Websockets this process accepts; what its limit of descriptors allows, if nothing is said
     #[arg(long, env = "ORDERBOARD_SOCKETS_MAX", default_value_t = descriptors::sockets_default())]
     pub sockets_max: usize,
@@ -183,7 +186,7 @@ impl Limits {
     /// The flow's share of the limits.
     pub fn flow(&self) -> crate::flow::FlowConfig {
         crate::flow::FlowConfig {
-            take_connections: usize::from(self.take_connections),
+            take_lane: crate::flow::LaneSize { connections: usize::from(self.take_connections), batch: usize::from(self.take_batch) },
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
@@ -209,6 +212,7 @@ pub struct InForce {
     pub billing_streams: String,
     pub database_connections: u32,
     pub take_connections: u16,
+    pub take_batch: u16,
     pub sockets_max: usize,
     pub auto_confirm_s: u64,
     pub billing_workers: u16,
@@ -244,6 +248,7 @@ impl InForce {
             billing_streams: places.billing_streams.clone(),
             database_connections: serving.limits.database_connections,
             take_connections: serving.limits.take_connections,
+            take_batch: serving.limits.take_batch,
             sockets_max: serving.limits.sockets_max,
             auto_confirm_s: serving.limits.auto_confirm_s,
             billing_workers: serving.limits.billing_workers,

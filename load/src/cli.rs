@@ -320,14 +320,17 @@ pub(crate) struct Slow {
 /// is read. `corrected` adds the calls that a late answer has kept from being made, at the loop's median interval.
 #[derive(Args, Clone)]
 pub(crate) struct Bench {
-    /// Database connections of the floor, and HTTP connections to the server
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=500))]
-    pub(crate) connections: u64,
-    /// Orders to take over HTTP in each round; the floor gets three times as many
-    #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    /// Database connections of the floor; the best of them is what HTTP is measured against
+    #[arg(long, value_delimiter = ',', default_values_t = [8, 32, 64], value_parser = clap::value_parser!(u64).range(1..=250))]
+    pub(crate) floors: Vec<u64>,
+    /// Concurrent takers, each with an HTTP connection and one request at a time
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 500, 2_000], value_parser = clap::value_parser!(u64).range(1..=8_000))]
+    pub(crate) takers: Vec<u64>,
+    /// Orders to take in each turn
+    #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
     pub(crate) orders: u64,
-    /// Turns of floor and HTTP
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    /// Turns of each
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) rounds: u64,
     /// Idle websockets
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]

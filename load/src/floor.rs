@@ -78,7 +78,7 @@ async fn all_rounds(scratch: &mut Scratch, options: &Floor, run: &Run) -> Result
         if run.stop.is_cancelled() {
             break;
         }
-        rounds.push(scratch.round(options.orders, &run.stop).await?);
+        rounds.push(scratch.round(options.connections, options.orders, &run.stop).await?);
         progress.step();
     }
     Ok(rounds)
@@ -142,14 +142,16 @@ impl Scratch {
         Ok(())
     }
 
-    pub(crate) async fn round(&mut self, orders: u64, stop: &CancellationToken) -> Result<Round, Error> {
+    /// Over the first `connections` of those that are open; the others stand idle.
+    pub(crate) async fn round(&mut self, connections: u64, orders: u64, stop: &CancellationToken) -> Result<Round, Error> {
         self.fill(orders).await?;
         // What filling has left to be flushed and purged must not be the round's burden.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let spent = Spent::begin(None);
         let (next, begun) = (Arc::new(AtomicU64::new(1)), Instant::now());
         let mut tasks = JoinSet::new();
-        for mut connection in self.connections.drain(..) {
+        let busy = self.connections.len().min(usize::try_from(connections).unwrap_or(usize::MAX));
+        for mut connection in self.connections.drain(..busy) {
             let (next, stop) = (next.clone(), stop.clone());
             tasks.spawn(async move {
                 let (mut latency, mut problems) = (Latency::new(), Problems::default());

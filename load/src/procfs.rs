@@ -21,6 +21,18 @@ pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / rustix::param::clock_ticks_per_second() as f64)
 }
 
+/// The same of the processes that this one has started: a server's own databases.
+pub(crate) fn children_cpu_seconds(pid: u32) -> f64 {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return 0.0 };
+    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|&child| parent(child) == Some(pid)).filter_map(cpu_seconds).sum()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
 /// Processor time spent since it was begun, by the server, by this process and by the whole machine:
 /// tells who the bottleneck was, and whether somebody else was at work too.
 pub(crate) struct Spent {
@@ -62,5 +74,6 @@ mod tests {
     fn this_process_has_memory_and_has_used_time() {
         assert!(rss_kb(std::process::id()).is_ok_and(|kb| kb > 100));
         assert!(cpu_seconds(std::process::id()).is_some());
+        assert_eq!(parent(std::process::id()), Some(std::os::unix::process::parent_id()));
     }
 }

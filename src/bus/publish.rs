@@ -147,5 +147,6 @@ impl Publisher {
 /// Cannot fail: the row is valid JSON already and the rest are numbers and names.
 fn encode(item: &Item) -> String {
     let (kind, id, version) = (item.kind.as_str(), item.id, item.version);
-    format!(r#"{{"kind":"{kind}","id":{id},"version":{version},"row":{}}}"#, item.row.get())
+    let at = item.committed_us.map(|us| format!(r#""at":{us},"#)).unwrap_or_default();
+    format!(r#"{{"kind":"{kind}","id":{id},"version":{version},{at}"row":{}}}"#, item.row.get())
 }

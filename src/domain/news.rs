@@ -52,6 +52,10 @@ pub struct Item {
     /// The one user whom this row concerns; nobody for news of all. It decides the channel and is not sent along.
     #[serde(skip)]
     pub audience: Option<u64>,
+    /// When the change was committed, by the clock of the node that made it, in microseconds since 1970; nobody knows for a
+    /// row that the sweep has found. For measuring alone.
+    #[serde(default, rename = "at", skip_serializing_if = "Option::is_none")]
+    pub committed_us: Option<i64>,
     /// The row as JSON, encoded once by the node that read it back from MySQL.
     pub row: Box<RawValue>,
 }

@@ -5,24 +5,25 @@
 //! is dropped as soon as news says that the order is open again, and after [`KNOWN_FOR`] in any case.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, Recent, now};
 use crate::domain::news::Subject;
 use crate::domain::order::{Assignment, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::StoreError;
-use crate::store::take_lane::LaneError;
+use crate::store::take_lane::{LaneError, Taking};
 
 /// How long a taken order is refused from memory. The database is asked again afterwards.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
-const KNOWN_MAX: u64 = 100_000;
+const KNOWN_MAX: usize = 100_000;
 /// UPDATEs for one taker while the order flickers between frozen and open.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -65,33 +66,34 @@ impl Taken {
 struct Known {
     version: u64,
     taken: Option<Taken>,
+    since: Instant,
 }
 
 /// This node's memory of takings: in flight, and just decided.
 #[derive(Clone)]
 pub(super) struct Takes {
     flights: Arc<DashMap<u64, watch::Receiver<Option<Verdict>>>>,
-    known: moka::sync::Cache<u64, Known>,
+    known: Arc<Recent<u64, Known>>,
 }
 
 impl Default for Takes {
     fn default() -> Self {
-        Self { flights: Arc::default(), known: moka::sync::Cache::builder().max_capacity(KNOWN_MAX).time_to_live(KNOWN_FOR).build() }
+        Self { flights: Arc::default(), known: Arc::new(Recent::new(KNOWN_FOR, KNOWN_MAX)) }
     }
 }
 
 impl Takes {
     fn taken(&self, order_id: u64) -> Option<Taken> {
-        self.known.get(&order_id)?.taken
+        self.known.get(&order_id).filter(|known| known.since.elapsed() < KNOWN_FOR)?.taken
     }
 
     /// Remembers a state of the order unless a newer one is remembered. Version 0 is a win of this node, whose version
     /// the UPDATE does not tell: it replaces what is there, and any news replaces it.
     fn remember(&self, order_id: u64, version: u64, taken: Option<Taken>) {
-        if version > 0 && self.known.get(&order_id).is_some_and(|known| known.version > version) {
-            return;
-        }
-        self.known.insert(order_id, Known { version, taken });
+        self.known.update(order_id, |known| {
+            let is_older = version > 0 && known.is_some_and(|known| known.version > version);
+            (!is_older).then(|| Known { version, taken, since: Instant::now() })
+        });
     }
 }
 
@@ -109,7 +111,14 @@ impl Drop for Landing<'_> {
 
 impl Flow {
     /// Takes the order for `actor`, or names who or what stands against it. Asked again by the winner: the same answer.
+    ///
+    /// At debug level its span lasts until the news of the taking is out, and says how that went.
     pub async fn accept_order(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
+        let span = tracing::debug_span!("accept", order = order_id, executor = actor.user.id, news = tracing::field::Empty);
+        self.accept(actor, order_id).instrument(span).await
+    }
+
+    async fn accept(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
         if actor.role != Role::Executor {
             return Err(Refusal::Forbidden("only executors take orders; sign in as an executor").into());
         }
@@ -154,28 +163,28 @@ impl Flow {
         self.takes.remember(order.id, order.version, Taken::of(order));
     }
 
-    /// One UPDATE; when it changed nothing, one read to say why. When the read finds what the UPDATE did not (the customer
-    /// unfroze the order in between), the answer is another UPDATE.
+    /// One UPDATE, alone or with those of other orders that wait; when it changed nothing, one read to say why. When the read
+    /// finds what the UPDATE did not (the customer unfroze the order in between), the answer is another UPDATE.
     async fn take(&self, actor: &Actor, order_id: u64) -> Result<Verdict, FlowError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let at = now();
-            match self.lane.take(order_id, actor.user.id, at).await {
-                Ok(true) => {
+            let found = match self.lane.take(order_id, actor.user.id, now()).await {
+                Ok(Taking::Won(at)) => {
                     let taken = Taken { by: actor.user.clone(), at, status: Status::InWork };
                     self.takes.remember(order_id, 0, Some(taken.clone()));
                     self.outbox.announce(Subject::order(order_id));
                     return Ok(Verdict::Taken(taken));
                 }
-                Ok(false) => match self.store.order(order_id).await {
-                    Ok(Some(order)) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
-                    Ok(Some(order)) => return Ok(self.refusal(actor, &order)),
-                    Ok(None) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
-                    Err(error) => return Ok(Verdict::Failed(error)),
-                },
-                Err(LaneError::Store(error)) => return Ok(Verdict::Failed(error)),
+                Ok(Taking::Lost(Some(row))) => self.store.order_of(*row).await,
+                Ok(Taking::Lost(None)) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
+                Err(LaneError::Store(error)) => Err(error),
                 Err(full) => return Err(full.into()),
+            };
+            match found {
+                Ok(order) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
+                Ok(order) => return Ok(self.refusal(actor, &order)),
+                Err(error) => return Ok(Verdict::Failed(error)),
             }
         }
     }

@@ -19,6 +19,7 @@ mod move_money;
 mod move_order;
 mod outbox;
 mod payouts;
+mod recent;
 mod repair;
 mod services;
 mod settle_order;
@@ -45,18 +46,20 @@ pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::grant::Granted;
-pub use self::outbox::{Outbox, Unsent};
+pub use self::outbox::{Burst, Outbox, Unsent};
 pub use self::payouts::OwnPayout;
+pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
+pub use crate::store::take_lane::LaneSize;
 
 /// Times and sizes that operators may set.
 #[derive(Clone, Debug)]
 pub struct FlowConfig {
-    /// Connections that do nothing but take orders.
-    pub take_connections: usize,
+    /// Connections that do nothing but take orders, and how many takers may share one statement.
+    pub take_lane: LaneSize,
     /// Submitted work counts as confirmed after this time.
     pub auto_confirm_after: Duration,
     pub session_lifetime: Duration,
@@ -93,7 +96,7 @@ impl Flow {
         let categories = store.categories().await?.into_iter();
         let categories = categories.map(|(slug, name_ru, name_en)| Category { slug, name_ru, name_en }).collect();
         let flow = Self {
-            lane: TakeLane::start(&store, config.take_connections),
+            lane: TakeLane::start(&store, config.take_lane),
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
             categories: Arc::new(categories),
@@ -116,6 +119,16 @@ impl Flow {
     /// UPDATE statements that takings have cost this node.
     pub fn take_statements(&self) -> u64 {
         self.lane.statements()
+    }
+
+    /// Takers whose tries the database has decided.
+    pub fn takers_decided(&self) -> u64 {
+        self.lane.decided()
+    }
+
+    /// Takers who wait for a free connection.
+    pub fn takers_waiting(&self) -> usize {
+        self.lane.waiting()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -46,6 +47,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson
 
 /// The body, whole, within its size and its time.
 pub(super) async fn body(body: Body) -> Result<bytes::Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(bytes::Bytes::new());
+    }
     match tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) => {

@@ -102,7 +102,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/board", get(board::snapshot))
         .route("/api/orders", get(orders::list).post(orders::create))
         .route("/api/orders/{id}", get(orders::show))
-        .route("/api/orders/{id}/accept", post(orders::accept))
+        .route(layers::ACCEPT, post(orders::accept))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/orders/{id}/freeze", post(orders::freeze))
         .route("/api/orders/{id}/unfreeze", post(orders::unfreeze))

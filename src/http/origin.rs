@@ -2,11 +2,9 @@
 //! page causes; so an unsafe request that relies on a cookie, and every websocket that does, must prove that a page of
 //! ours made it: by Fetch Metadata, or by an Origin that is this host. A bearer token proves it by being there.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::caller::{bearer, cookie};
@@ -38,23 +36,22 @@ pub(super) fn provenance(headers: &HeaderMap, allowed: &[String]) -> Provenance 
 }
 
 /// Refuses unsafe requests that a stranger's page may have caused.
-pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(super) fn guard(api: &Api, request: &Request) -> Result<(), Problem> {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // The payment gateway sends browsers back by a form on its own page. What it sends is signed, and no cookie is looked at.
     let is_gateway = request.uri().path().starts_with("/api/robokassa/");
-    if !is_safe && !is_gateway && bearer(request.headers()).is_none() {
-        let relies_on_cookie = cookie(request.headers(), api.mode).is_some();
-        match provenance(request.headers(), &api.origins) {
-            Provenance::Ours => {}
-            Provenance::Unknown if !relies_on_cookie => {}
-            Provenance::Unknown => {
-                let detail = "a request that relies on the cookie must carry Origin or Sec-Fetch-Site; or send the token as a bearer";
-                return Problem::forbidden(detail).into_response();
-            }
-            Provenance::Foreign => return Problem::forbidden("this request comes from another site's page").into_response(),
-        }
+    if is_safe || is_gateway || bearer(request.headers()).is_some() {
+        return Ok(());
     }
-    next.run(request).await
+    let relies_on_cookie = cookie(request.headers(), api.mode).is_some();
+    match provenance(request.headers(), &api.origins) {
+        Provenance::Ours => Ok(()),
+        Provenance::Unknown if !relies_on_cookie => Ok(()),
+        Provenance::Unknown => Err(Problem::forbidden(
+            "a request that relies on the cookie must carry Origin or Sec-Fetch-Site; or send the token as a bearer",
+        )),
+        Provenance::Foreign => Err(Problem::forbidden("this request comes from another site's page")),
+    }
 }
 
 #[cfg(test)]

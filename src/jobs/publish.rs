@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+use tracing::Instrument as _;
 
 use super::Stopping;
 use crate::bus::Bus;
 use crate::domain::news::{Item, NewsKind, Subject};
-use crate::flow::Unsent;
+use crate::flow::{Burst, Unsent};
 use crate::store::{Store, StoreError};
 
 /// A burst of this many rows says that more are on their way: they are given a moment to gather, because a statement and
@@ -28,18 +29,37 @@ pub async fn run(store: Store, bus: Bus, mut unsent: Unsent, mut stopping: Stopp
             burst = unsent.burst(BURST_MAX) => burst,
             _ = stopping.wait_for(|stop| *stop) => return,
         };
-        if burst.is_empty() {
+        if burst.subjects.is_empty() {
             return;
         }
-        let is_busy = burst.len() >= BUSY_FROM;
-        match read_back(&store, &burst).await {
-            Ok(items) => drop(send(&bus, items).await),
-            // Not lost: the sweep finds these rows by `changed_at` when the database is back.
-            Err(error) => tracing::warn!(%error, rows = burst.len(), "changed rows could not be read back"),
+        let is_busy = burst.subjects.len() >= BUSY_FROM;
+        let span = tracing::debug_span!("publish", rows = burst.subjects.len());
+        for cause in &burst.causes {
+            span.follows_from(cause);
         }
+        publish(&store, &bus, burst).instrument(span).await;
         if is_busy {
             tokio::time::sleep(GATHER_FOR).await;
         }
+    }
+}
+
+/// The spans of what caused the changes end here, with what became of their news.
+async fn publish(store: &Store, bus: &Bus, burst: Burst) {
+    let sent = match read_back(store, &burst.subjects).await {
+        Ok(mut items) => {
+            items.iter_mut().for_each(|item| item.committed_us = burst.committed_us.get(&item.subject()).copied());
+            send(bus, items).await
+        }
+        // Not lost: the sweep finds these rows by `changed_at` when the database is back.
+        Err(error) => {
+            tracing::warn!(%error, rows = burst.subjects.len(), "changed rows could not be read back");
+            Sent::Dropped
+        }
+    };
+    for cause in burst.causes {
+        cause.record("news", tracing::field::debug(sent));
+        tracing::debug!(parent: &cause, ?sent, "news sent");
     }
 }
 
@@ -81,5 +101,5 @@ pub(super) async fn read_back(store: &Store, subjects: &[Subject]) -> Result<Vec
 
 fn item(subject: Subject, version: u64, audience: Option<u64>, row: &impl Serialize) -> Result<Item, StoreError> {
     let row = to_raw_value(row).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Item { kind: subject.kind, id: subject.id, version, audience, row })
+    Ok(Item { kind: subject.kind, id: subject.id, version, audience, committed_us: None, row })
 }

@@ -14,15 +14,19 @@ use super::publish::{BURST_MAX, Sent, read_back, send};
 use super::{Stopping, next_round};
 use crate::bus::Bus;
 use crate::domain::news::{Item, NewsKind, Subject};
-use crate::flow::Flow;
+use crate::flow::{Flow, Recent};
 use crate::store::changes::Changed;
 use crate::store::{Store, StoreError};
 
 const PAUSE: Duration = Duration::from_millis(700);
 /// While Redis is away the boards live on the sweep alone.
 const PAUSE_WHILE_DOWN: Duration = Duration::from_millis(300);
-const LOOK_BACK: Duration = Duration::from_secs(4);
-/// Now and then the sweep looks further, for transactions that took unusually long.
+/// Most rows are visible as soon as they are changed: each round looks at what came since the last one, and at a second more.
+const LOOK_BACK: Duration = Duration::from_secs(1);
+/// Every so many rounds further, for transactions that took their time.
+const FURTHER_EVERY: u32 = 3;
+const LOOK_BACK_FURTHER: Duration = Duration::from_secs(5);
+/// Now and then further still, for those that took unusually long.
 const LOOK_BACK_LONG: Duration = Duration::from_secs(90);
 const LONG_EVERY: Duration = Duration::from_secs(15);
 /// More than one statement by hand is likely to change: what lies beyond is not found, however often the sweep looks.
@@ -32,10 +36,9 @@ const ROWS_LONG_MAX: u32 = 20_000;
 
 /// Which versions this node knows to have been carried, by the bus or directly. Bounded and short-lived: forgetting
 /// costs one needless publish, which the bus suppresses.
-#[derive(Clone)]
 pub struct Carried {
-    by_bus: moka::sync::Cache<Subject, u64>,
-    directly: moka::sync::Cache<Subject, u64>,
+    by_bus: Recent<Subject, u64>,
+    directly: Recent<Subject, u64>,
     /// Whose an account is, which never changes. An owner that was forgotten is read again.
     owners: moka::sync::Cache<u64, u64>,
 }
@@ -45,7 +48,7 @@ const OWNERS_MAX: u64 = 500_000;
 
 impl Default for Carried {
     fn default() -> Self {
-        let memory = || moka::sync::Cache::builder().max_capacity(200_000).time_to_live(Duration::from_secs(180)).build();
+        let memory = || Recent::new(LOOK_BACK_LONG, 400_000);
         Self { by_bus: memory(), directly: memory(), owners: moka::sync::Cache::new(OWNERS_MAX) }
     }
 }
@@ -58,9 +61,8 @@ impl Carried {
 
     fn missing(&self, changed: Vec<Changed>, bus: &Bus) -> Vec<Changed> {
         let bus_is_up = bus.is_up();
-        let has = |memory: &moka::sync::Cache<Subject, u64>, (subject, version): &Changed| {
-            memory.get(subject).is_some_and(|carried| carried >= *version)
-        };
+        let has =
+            |memory: &Recent<Subject, u64>, (subject, version): &Changed| memory.get(subject).is_some_and(|carried| carried >= *version);
         let is_missing = |row: &Changed| match row.0.kind {
             NewsKind::Account => {
                 let is_elsewhere = self.owners.get(&row.0.id).is_some_and(|owner| !bus.users().is_here(owner));
@@ -76,13 +78,14 @@ impl Carried {
 pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut stopping: Stopping) {
     let mut last_long = Instant::now();
     let mut last_whole: Option<Instant> = None;
-    loop {
+    for round in 1_u32.. {
         let started = Instant::now();
         let is_long = last_long.elapsed() > LONG_EVERY;
         let (look_back, rows_max) = match last_whole {
             // What died with another node, or while none ran, is found at once.
             None => (LOOK_BACK_LONG, ROWS_MAX),
             Some(_) if is_long => (LOOK_BACK_LONG, ROWS_LONG_MAX),
+            Some(whole) if round % FURTHER_EVERY == 0 => (whole.elapsed() + LOOK_BACK_FURTHER, ROWS_MAX),
             // While MySQL was away nothing was swept: what was committed just before must be found, too.
             Some(whole) => (whole.elapsed() + LOOK_BACK, ROWS_MAX),
         };

@@ -36,6 +36,8 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
     let mut behind_since = OffsetDateTime::now_utc();
     // Since when something has been applied and not been sent.
     let mut unsent_since: Option<Instant> = None;
+    // When what has been applied and not been sent was committed.
+    let mut committed = Vec::new();
     loop {
         let due = unsent_since.unwrap_or_else(Instant::now) + GATHER_FOR;
         tokio::select! {
@@ -46,6 +48,7 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
                     let Some(event) = next else { break };
                     match event {
                         FeedEvent::Items { at, items } => {
+                            committed.extend(items.iter().filter(|item| item.kind == NewsKind::Order).filter_map(|item| item.committed_us));
                             apply(&live, Some(at.seq), &items, &observe);
                             behind_since = OffsetDateTime::now_utc();
                         }
@@ -74,9 +77,18 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
                 refill(&live, board).await;
             }
             fanout.wake();
+            told_after(committed.drain(..));
         }
     }
     fanout.end();
+}
+
+/// How long changes took from their commit, maybe on another node, until their frames were handed to the fan-out. The nodes'
+/// clocks have to be in step for that.
+fn told_after(committed: impl Iterator<Item = i64>) {
+    let now = (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000) as i64;
+    let told = metrics::histogram!("orderboard_commit_to_frame_seconds");
+    committed.for_each(|at| told.record((now - at).max(0) as f64 / 1e6));
 }
 
 fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item, Option<&Order>, Option<u64>)) {

@@ -67,8 +67,8 @@ impl Store {
         }
         let mut query = sqlx::QueryBuilder::new("select id, user_id, kind, currency, available, held, version from accounts where id in (");
         let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(*id);
+        for id in super::padded(ids.to_vec()) {
+            list.push_bind(id);
         }
         query.push(")");
         let rows: Vec<AccountRow> = query.build_query_as().fetch_all(&self.pool).await?;

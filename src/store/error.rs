@@ -31,6 +31,11 @@ impl StoreError {
         matches!(self.number(), Some(1213 | 1205 | 1020))
     }
 
+    /// Somebody kept a row locked for longer than is waited for one.
+    pub fn is_lock_wait(&self) -> bool {
+        self.number() == Some(1205)
+    }
+
     /// The connection is gone or none was free: what was sent may or may not have happened.
     pub fn is_disconnect(&self) -> bool {
         match self {

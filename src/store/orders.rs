@@ -5,10 +5,12 @@ mod writes;
 
 use sqlx::{MySql, QueryBuilder};
 
-use self::rows::{COLUMNS, OrderRow, TextsRow};
-use super::{Store, StoreError};
+use self::rows::TextsRow;
+use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
+pub(super) use self::rows::COLUMNS;
+pub use self::rows::OrderRow;
 pub use self::writes::{NewOrder, abandon, cancel, finish, freeze, insert, reject, submit, unfreeze};
 
 /// Which orders a list shows; always newest first, by id.
@@ -69,8 +71,8 @@ impl Store {
         let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
         query.push(COLUMNS).push(" from orders where id in (");
         let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(*id);
+        for id in padded(ids.to_vec()) {
+            list.push_bind(id);
         }
         query.push(")");
         let rows = query.build_query_as().fetch_all(&self.pool).await?;
@@ -112,6 +114,12 @@ impl Store {
     /// Slug, Russian name, English name, in the order in which they are shown.
     pub async fn categories(&self) -> Result<Vec<(String, String, String)>, StoreError> {
         Ok(sqlx::query_as("select slug, name_ru, name_en from categories order by place").fetch_all(&self.pool).await?)
+    }
+
+    /// The order of a row that was read elsewhere.
+    pub async fn order_of(&self, row: OrderRow) -> Result<Order, StoreError> {
+        let id = row.id;
+        self.named(vec![row]).await?.pop().ok_or_else(|| StoreError::Corrupt(format!("order {id} has no names")))
     }
 
     async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {

@@ -124,7 +124,14 @@ impl Reader {
 
 fn order(id: u64, version: u64) -> Item {
     let row = format!(r#"{{"id":{id},"title":"A title of the usual length","version":{version},"price":123456}}"#);
-    Item { kind: NewsKind::Order, id, version, audience: None, row: serde_json::value::RawValue::from_string(row).unwrap() }
+    Item {
+        kind: NewsKind::Order,
+        id,
+        version,
+        audience: None,
+        committed_us: None,
+        row: serde_json::value::RawValue::from_string(row).unwrap(),
+    }
 }
 
 async fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
@@ -304,7 +311,7 @@ async fn the_history_is_bounded_in_bytes() {
     let publish = async {
         for id in 0..600 {
             let row = serde_json::value::RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
-            bus.publish(&[Item { kind: NewsKind::Order, id, version: 1, audience: None, row }]).await.unwrap();
+            bus.publish(&[Item { kind: NewsKind::Order, id, version: 1, audience: None, committed_us: None, row }]).await.unwrap();
         }
     };
     tokio::join!(publish, reader.until_row(599));
@@ -427,7 +434,7 @@ async fn a_row_too_long_for_news_does_not_stop_the_others() {
     let server = Server::start().await;
     let (bus, mut reader) = server.bus().await;
     let long = serde_json::value::RawValue::from_string(format!("\"{}\"", "x".repeat(300_000))).unwrap();
-    let long = Item { kind: NewsKind::Order, id: 1, version: 1, audience: None, row: long };
+    let long = Item { kind: NewsKind::Order, id: 1, version: 1, audience: None, committed_us: None, row: long };
     let published = bus.publish(&[order(2, 1), long, order(3, 1)]).await;
     assert!(matches!(published, Err(BusError::RowTooLong { id: 1, .. })));
     reader.until_row(3).await;

@@ -210,7 +210,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
     drop(unsent);
     let store = Store::connect(&node.config.database_url, 8).await.unwrap();
     let config = FlowConfig {
-        take_connections: 4,
+        take_lane: orderboard::flow::LaneSize { connections: 4, batch: 64 },
         auto_confirm_after: Duration::from_secs(60),
         session_lifetime: Duration::from_secs(60),
         topups: TopupConfig::default(),

@@ -15,7 +15,7 @@ const SWEPT: Duration = Duration::from_secs(2);
 
 fn account(id: u64, version: u64, user_id: u64) -> Item {
     let row = serde_json::value::to_raw_value(&version).unwrap();
-    Item { kind: NewsKind::Account, id, version, audience: Some(user_id), row }
+    Item { kind: NewsKind::Account, id, version, audience: Some(user_id), committed_us: None, row }
 }
 
 async fn connect(url: &str) -> (Bus, Feed) {

@@ -11,6 +11,7 @@ use super::series::Series;
 pub(super) const QUANTILES: [(f64, &str); 6] = [(0.5, "p50"), (0.75, "p75"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99_9")];
 
 /// Latencies between 1 µs and 10 minutes, to 1 %. Anything beyond is counted at the bound.
+#[derive(Clone)]
 pub(crate) struct Latency {
     histogram: Histogram<u64>,
     series: Series,

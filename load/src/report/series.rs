@@ -17,6 +17,7 @@ pub(crate) fn seconds_now() -> f64 {
     START.elapsed().as_secs_f64()
 }
 
+#[derive(Clone)]
 pub(crate) struct Series {
     /// A power of two, so that series of different widths fit into each other.
     width_s: u64,

@@ -1,17 +1,21 @@
 //! An order's row as MySQL holds it, and its way into the domain.
 
+use sqlx::Row as _;
+use sqlx::mysql::MySqlRow;
 use time::OffsetDateTime;
 
 use crate::domain::order::{Acceptance, Assignment, Order, Status, unix_ms};
 use crate::store::StoreError;
 use crate::store::names::Known;
 
-pub(super) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
+/// In the order in which [`OrderRow`] reads them.
+pub(in crate::store) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
      executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by";
 
-#[derive(sqlx::FromRow)]
-pub(super) struct OrderRow {
-    id: u64,
+/// Not yet with the names of its people.
+#[derive(Debug)]
+pub struct OrderRow {
+    pub(in crate::store) id: u64,
     version: u64,
     status: String,
     title: String,
@@ -33,6 +37,34 @@ pub(super) struct OrderRow {
     confirm_by: Option<OffsetDateTime>,
 }
 
+/// By place and not by name: looking twenty names up costs more than reading what they name.
+impl sqlx::FromRow<'_, MySqlRow> for OrderRow {
+    fn from_row(row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            version: row.try_get(1)?,
+            status: row.try_get(2)?,
+            title: row.try_get(3)?,
+            category: row.try_get(4)?,
+            price: row.try_get(5)?,
+            payout: row.try_get(6)?,
+            commission: row.try_get(7)?,
+            rate_bp: row.try_get(8)?,
+            currency: row.try_get(9)?,
+            customer_id: row.try_get(10)?,
+            executor_id: row.try_get(11)?,
+            assignment: row.try_get(12)?,
+            acceptance: row.try_get(13)?,
+            applicants: row.try_get(14)?,
+            created_at: row.try_get(15)?,
+            accepted_at: row.try_get(16)?,
+            submitted_at: row.try_get(17)?,
+            finished_at: row.try_get(18)?,
+            confirm_by: row.try_get(19)?,
+        })
+    }
+}
+
 /// What only one order's own page reads.
 #[derive(sqlx::FromRow)]
 pub(super) struct TextsRow {
@@ -44,6 +76,10 @@ pub(super) struct TextsRow {
 }
 
 impl OrderRow {
+    pub(in crate::store) fn is_taken_by(&self, executor_id: u64, at: OffsetDateTime) -> bool {
+        self.executor_id == Some(executor_id) && self.accepted_at == Some(at) && self.status == Status::InWork.as_str()
+    }
+
     pub(super) fn order(self, names: &Known) -> Result<Order, StoreError> {
         let status =
             Status::parse(&self.status).ok_or_else(|| StoreError::Corrupt(format!("order {} has status {}", self.id, self.status)))?;

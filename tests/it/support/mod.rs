@@ -77,6 +77,7 @@ impl TestApp {
             limits: Limits {
                 database_connections: 8,
                 take_connections: 8,
+                take_batch: 64,
                 sockets_max: 3_000,
                 auto_confirm_s: 3_600,
                 billing_workers: 0,

@@ -115,6 +115,7 @@ pub(crate) fn item(order: &orderboard::domain::order::Order) -> Item {
         id: order.id,
         version: order.version,
         audience: None,
+        committed_us: None,
         row: serde_json::value::to_raw_value(order).unwrap(),
     }
 }

@@ -1,5 +1,8 @@
 //! The race for an order: exactly one winner, and a definitive answer for everybody else, whatever happens around it.
 
+mod batches;
+mod cuts;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -33,6 +36,11 @@ fn the_winner(answers: &[Answer]) -> Value {
 
 async fn executor_of(app: &TestApp, order_id: u64) -> Option<u64> {
     sqlx::query_scalar("select executor_id from orders where id = ?").bind(order_id).fetch_one(&app.sql).await.unwrap()
+}
+
+/// A node on which whoever does not come alone is decided together with others: its lane has one connection.
+async fn start_in_batches() -> TestApp {
+    TestApp::start_with(|config| config.limits.take_connections = 1).await
 }
 
 #[tokio::test]
@@ -76,16 +84,27 @@ async fn a_thousand_takers_on_two_nodes_get_one_winner() {
 
 #[tokio::test]
 async fn two_hundred_takers_racing_for_a_thousand_orders_never_share_one() {
-    const ORDERS: usize = 1_000;
-    let app = TestApp::start().await;
+    race_for_orders(&TestApp::start().await, 200, 1_000).await;
+}
+
+#[tokio::test]
+async fn sixty_takers_never_share_an_order_when_they_are_decided_in_batches() {
+    let app = start_in_batches().await;
+    race_for_orders(&app, 60, 300).await;
+    let flow = &app.app().flow;
+    println!("{} statements for {} tries", flow.take_statements(), flow.takers_decided());
+    assert!(flow.take_statements() < flow.takers_decided(), "nobody shared a statement");
+}
+
+async fn race_for_orders(app: &TestApp, takers: u64, count: usize) {
     let customers = join_all((0..8).map(|_| app.customer(10_000_000))).await;
     let orders: Vec<u64> =
-        stream::iter(0..ORDERS).map(|number| app.order(&customers[number % 8], 1_000)).buffer_unordered(16).collect().await;
-    let takers = app.executors(200).await;
-    gather(&app, &takers).await;
+        stream::iter(0..count).map(|number| app.order(&customers[number % 8], 1_000)).buffer_unordered(16).collect().await;
+    let takers = app.executors(takers).await;
+    gather(app, &takers).await;
     // Each taker runs through its own shuffle of the orders, one call after the other.
     let races = takers.iter().zip(0_u64..).map(|(taker, seed)| {
-        let (app, mut mine) = (&app, orders.clone());
+        let mut mine = orders.clone();
         async move {
             Dice::new(seed).shuffle(&mut mine);
             let mut answers = Vec::new();
@@ -113,7 +132,7 @@ async fn two_hundred_takers_racing_for_a_thousand_orders_never_share_one() {
     for (order_id, executor_id) in rows {
         assert_eq!(executor_id, winners.get(&order_id).and_then(|won| won["executor_id"].as_u64()), "order {order_id}");
     }
-    assert_eq!(winners.len(), ORDERS, "every order has somebody");
+    assert_eq!(winners.len(), count, "every order has somebody");
     app.assert_books_balance().await;
 }
 
@@ -239,10 +258,14 @@ async fn an_abandoned_order_can_be_taken_on_another_node_within_two_seconds() {
 
 #[tokio::test]
 async fn taking_while_the_customer_freezes_and_unfreezes_has_one_winner_and_no_vague_answer() {
-    let app = TestApp::start().await;
+    take_while_it_flickers(&TestApp::start().await).await;
+    take_while_it_flickers(&start_in_batches().await).await;
+}
+
+async fn take_while_it_flickers(app: &TestApp) {
     let customer = app.customer(100_000).await;
     let takers = app.executors(20).await;
-    gather(&app, &takers).await;
+    gather(app, &takers).await;
     for _ in 0..10 {
         let order_id = app.order(&customer, 1_000).await;
         app.act(&customer, order_id, "freeze").await.expect(200);
@@ -257,22 +280,19 @@ async fn taking_while_the_customer_freezes_and_unfreezes_has_one_winner_and_no_v
                 }
             }
         };
-        let taking = join_all(takers.iter().map(|taker| {
-            let app = &app;
-            async move {
-                loop {
-                    let answer = app.accept(taker, order_id).await;
-                    match answer.status {
-                        200 => return answer,
-                        _ if answer.problem()["code"] == "taken" => return answer,
-                        _ => drop(answer.refused(409, "frozen")),
-                    }
+        let taking = join_all(takers.iter().map(async |taker| {
+            loop {
+                let answer = app.accept(taker, order_id).await;
+                match answer.status {
+                    200 => return answer,
+                    _ if answer.problem()["code"] == "taken" => return answer,
+                    _ => drop(answer.refused(409, "frozen")),
                 }
             }
         }));
         let ((), answers) = tokio::join!(toggling, taking);
         let winner = the_winner(&answers);
-        assert_eq!(executor_of(&app, order_id).await, winner["executor_id"].as_u64());
+        assert_eq!(executor_of(app, order_id).await, winner["executor_id"].as_u64());
     }
     app.assert_books_balance().await;
 }
