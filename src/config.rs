@@ -99,7 +99,7 @@ pub struct Limits {
     #[arg(long, env = "ORDERBOARD_TAKE_CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=128))]
     pub take_connections: u16,
     /// Takers who wait while these are busy and may share one statement; 1 for none
-    #[arg(long, env = "ORDERBOARD_TAKE_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "ORDERBOARD_TAKE_BATCH", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub take_batch: u16,
     /// Websockets this process accepts; what its limit of descriptors allows, if nothing is said
     #[arg(long, env = "ORDERBOARD_SOCKETS_MAX", default_value_t = descriptors::sockets_default())]

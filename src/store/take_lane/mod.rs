@@ -215,7 +215,7 @@ impl Worker {
             }
         };
         self.updates.increment(1);
-        self.batch_sizes.record(batch.len() as f64);
+        self.batch_sizes.record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         self.counts.statements.fetch_add(1, Ordering::Relaxed);
         let (won, at) = match batch {
             [one] => (take_one(connection, one).await?, one.at),
