@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 
+use super::encode;
 use super::frame::Frame;
 use super::protocol::{Removal, ServerMessage};
 use super::replica::{Change, Replica, Row};
@@ -286,7 +287,7 @@ impl Inner {
                 Change::Removed(id, why) => Some((*id, *why)),
                 Change::Up(_) => None,
             });
-            let frame = diff(board, &self.position, prev, &ups, &removals.collect());
+            let frame = encode::diff(board, &self.position, prev, &ups, &removals.collect());
             metrics::histogram!("orderboard_frame_changes").record(changes.len() as f64);
             self.push(frame, changes.len());
         } else {
@@ -335,13 +336,8 @@ impl Inner {
         {
             return (*at, snapshot.clone());
         }
-        let mut text = String::with_capacity(160 + self.replica.shown_count() * 320);
-        text.push_str(r#"{"type":"snapshot","#);
-        place(&mut text, board, &self.position.epoch);
         let (seq, checksum) = (self.position.seq, self.replica.checksum());
-        text.push_str(&format!(r#","seq":{seq},"checksum":{checksum},"orders":["#));
-        list(&mut text, self.replica.shown().map(|row| &*row.json));
-        text.push_str("]}");
+        let text = encode::snapshot(board, &self.position, checksum, &self.replica);
         metrics::counter!("orderboard_snapshots_built_total").increment(1);
         let etag = format!("{}-{seq}-{checksum:08x}", self.position.epoch);
         let snapshot = Arc::new(Snapshot::new(&text, etag));
@@ -397,33 +393,6 @@ impl Inner {
             }
         }
         let ups: Vec<&Row> = ups.into_values().collect();
-        Some(diff(board, &self.position, prev, &ups, &removals))
-    }
-}
-
-fn diff(board: &str, reached: &Position, prev: u64, ups: &[&Row], removals: &BTreeMap<u64, Removal>) -> Frame {
-    let mut text = String::with_capacity(160 + ups.len() * 320 + removals.len() * 24);
-    text.push_str(r#"{"type":"diff","#);
-    place(&mut text, board, &reached.epoch);
-    text.push_str(&format!(r#","prev":{prev},"seq":{},"up":["#, reached.seq));
-    list(&mut text, ups.iter().map(|row| &*row.json));
-    text.push_str(r#"],"rm":"#);
-    let pairs: Vec<(u64, Removal)> = removals.iter().map(|(id, why)| (*id, *why)).collect();
-    text.push_str(&serde_json::to_string(&pairs).unwrap_or_default());
-    text.push('}');
-    Frame::text(&text)
-}
-
-/// Board names are slugs and epochs are random letters: neither needs escaping.
-fn place(text: &mut String, board: &str, epoch: &str) {
-    text.push_str(&format!(r#""board":"{board}","epoch":"{epoch}""#));
-}
-
-fn list<'a>(text: &mut String, rows: impl Iterator<Item = &'a str>) {
-    for (place, row) in rows.enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
-        text.push_str(row);
+        Some(encode::diff(board, &self.position, prev, &ups, &removals))
     }
 }

@@ -9,6 +9,8 @@
 mod board;
 mod client;
 mod compress;
+mod encode;
+mod end;
 mod fanout;
 mod follow;
 mod frame;

@@ -15,9 +15,10 @@ use tokio::time::Instant;
 
 use super::board::Joined;
 use super::client::{self, Allowance, Allowed, Unusable};
+use super::end::{End, SESSION_ENDED, Step};
 use super::fanout::Place;
 use super::frame::Frame;
-use super::inbound::{Heard, Inbound, MESSAGE_BYTES_MAX, Violation};
+use super::inbound::{Heard, Inbound, MESSAGE_BYTES_MAX};
 use super::line::{Line, Scratch, Written};
 use super::protocol::{ClientMessage, Compression, ServerMessage, Viewer, close};
 use super::users::Subscription;
@@ -36,35 +37,6 @@ const SILENT_AFTER: Duration = Duration::from_secs(60);
 const STALLED_FOR: Duration = Duration::from_secs(75);
 /// How long to wait for the peer's half of the close handshake.
 const CLOSING_FOR: Duration = Duration::from_secs(2);
-
-/// Why a socket ends.
-enum End {
-    /// The peer closed, or the connection broke.
-    Gone,
-    /// The peer closed as it should and is answered with its code.
-    Answer(u16),
-    Close(u16, &'static str),
-}
-
-impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        End::Gone
-    }
-}
-
-impl From<Violation> for End {
-    fn from(violation: Violation) -> Self {
-        match violation {
-            Violation::TooLong => End::Close(close::TOO_LARGE, "messages are at most 4096 bytes"),
-            Violation::NotUtf8 => End::Close(1007, "text frames are UTF-8"),
-            Violation::Protocol => End::Close(1002, "this is not the websocket protocol"),
-        }
-    }
-}
-
-type Step = Result<(), End>;
-
-const SESSION_ENDED: End = End::Close(close::SESSION_ENDED, "session ended");
 
 struct Socket {
     line: Arc<Line>,
