@@ -43,7 +43,7 @@ const QUEUE_MAX: usize = 10_000;
 /// Sendings of one statement: again when its connection broke, or when it met another in a circle.
 const ATTEMPTS_MAX: u32 = 3;
 /// How long one statement has the lane to itself.
-const TURN: Duration = Duration::from_millis(3);
+const TURN: Duration = Duration::from_millis(1);
 /// A locked row keeps its whole batch waiting.
 const SETUP: &str = "set session innodb_lock_wait_timeout = 2";
 
