@@ -178,9 +178,7 @@ impl Press {
             true => Fate::Withheld,
             false => self.publish(ids).await?,
         };
-        if fate != Fate::Published {
-            self.truth.settle(ids, at, fate);
-        }
+        self.truth.settle(ids, at, fate);
         self.truth.give_back(ids);
         match fate {
             Fate::Published => {}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::incidents::{Cause, Incidents};
-use super::truth::{Behind, Fate, Truth};
+use super::truth::{Behind, Fate, Made, Truth};
 use super::watcher::Shown;
 use crate::check::{Check, Problems};
 use crate::races::locked;
@@ -25,23 +25,26 @@ const SWEPT_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reason {
     Withheld,
+    /// It was sent late, by this tool.
+    SentLate,
     Done(Cause),
     /// Nothing was done to the node.
     None,
 }
 
-pub(super) const REASONS: [(Reason, &str); 6] = [
+pub(super) const REASONS: [(Reason, &str); 7] = [
     (Reason::Done(Cause::Lost), "behind: message lost"),
     (Reason::Done(Cause::Cut), "behind: subscriber cut"),
     (Reason::Done(Cause::RedisAway), "behind: Redis killed"),
     (Reason::Done(Cause::NodeAway), "behind: node killed"),
     (Reason::Withheld, "behind: never published"),
+    (Reason::SentLate, "behind: published late by the tool"),
     (Reason::None, "behind: for no reason"),
 ];
 
 impl Reason {
     fn bound(self) -> Duration {
-        if self == Reason::Withheld { SWEPT_WITHIN } else { FOUND_WITHIN }
+        if matches!(self, Reason::Withheld | Reason::SentLate) { SWEPT_WITHIN } else { FOUND_WITHIN }
     }
 }
 
@@ -49,7 +52,7 @@ struct Episode {
     node: usize,
     since: Instant,
     follows: Instant,
-    fate: Option<Fate>,
+    lacks: Option<Made>,
     /// Of the last look that found it.
     look: u64,
 }
@@ -141,7 +144,7 @@ impl Auditor {
             }
         }
         if since.is_none_or(|since| now.duration_since(since) > DIVERGED_AFTER) {
-            let episode = Episode { node, since: since.unwrap_or(now), follows, fate: behind.lacks.map(|made| made.fate), look };
+            let episode = Episode { node, since: since.unwrap_or(now), follows, lacks: behind.lacks, look };
             self.episodes.insert(key, episode);
         }
     }
@@ -163,10 +166,14 @@ impl Auditor {
         if lasted <= DIVERGED_AFTER {
             return;
         }
-        let reason = match (episode.fate, self.incidents.explain(episode.node, episode.since, now)) {
+        // Its news may have been on its way when it was found.
+        let made = episode.lacks.map(|made| self.truth.known(id, made.version).unwrap_or(made));
+        let is_late = |made: Made| made.settled.is_none_or(|settled| now.saturating_duration_since(settled) < DIVERGED_AFTER);
+        let reason = match (made.map(|made| made.fate), self.incidents.explain(episode.node, episode.since, now)) {
             (Some(Fate::Withheld), _) => Reason::Withheld,
             (Some(Fate::Failed), _) => Reason::Done(Cause::RedisAway),
             (_, Some(cause)) => Reason::Done(cause),
+            (_, None) if made.is_some_and(is_late) => Reason::SentLate,
             (_, None) => Reason::None,
         };
         if let Some(place) = REASONS.iter().position(|(known, _)| *known == reason) {
@@ -175,12 +182,14 @@ impl Auditor {
         let begun = self.begun;
         let words = || {
             let at = episode.since.duration_since(begun).as_secs_f64();
-            let fate = episode.fate.map_or("where the copy ends".to_owned(), |fate| format!("{fate:?}"));
+            let fate = made.map_or("where the copy ends".to_owned(), |made| {
+                format!("{:?}, settled after {:.0?}", made.fate, made.settled.map(|at| at - made.at))
+            });
             format!("watcher {watcher} on node {}: order {id} for {lasted:.2?} from second {at:.2} on ({fate}, {reason:?})", episode.node)
         };
         if lasted > reason.bound() {
             match reason {
-                Reason::Withheld => self.findings.late_by_sweep.add(words),
+                Reason::Withheld | Reason::SentLate => self.findings.late_by_sweep.add(words),
                 _ => self.findings.late.add(words),
             }
         }

@@ -1,6 +1,6 @@
 //! The feed against MySQL, change by change. In reading order: `site` two nodes and what happens to them, `lossy` what stands
 //! between them and Redis (`resp` its protocol), `incidents` what was done and when; `truth` what is committed, `changes` who
-//! changes it, `watcher` who watches, `divergence` in what and since when they differ.
+//! changes it, `watcher` who watches, `purses` what only one user is told, `divergence` in what and since when they differ.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use self::changes::Press;
 use self::divergence::{Auditor, Findings, REASONS};
 use self::incidents::Incidents;
+use self::purses::Purses;
 use self::site::{NODES, Site};
 use self::truth::Truth;
 use self::watcher::{Hall, Shown, Watcher};
@@ -27,13 +28,14 @@ use crate::money::workers::Program;
 use crate::races::locked;
 use crate::replica::{Applied, Frame, Replica};
 use crate::report::{Report, rounded};
-use crate::server;
+use crate::server::{self, Token};
 use crate::verdict::open_orders;
 
 mod changes;
 mod divergence;
 mod incidents;
 mod lossy;
+mod purses;
 mod resp;
 mod site;
 mod truth;
@@ -58,13 +60,15 @@ pub(crate) async fn run(common: &Common, options: &Feed, run: &Run) -> Result<Re
     let customer_id = direct.users(1, 0).await?.first().map_or(0, |user| user.user_id);
     let incidents = Arc::<Incidents>::default();
     let truth = Arc::<Truth>::default();
+    let owners = direct.users(purses::PURSES, 0).await?;
+    let service: Service = serde_json::from_str(&direct.ask(&["service", "token", "--name", "feed"]).await?)?;
     let urls = (services.database_url.clone(), services.redis_url.clone());
     let press = Arc::new(Press::start((&urls.0, &urls.1), truth.clone(), customer_id, options.chaos).await?);
     press.fill().await?;
     let site = Site::start(services, program, seed, incidents.clone()).await?;
     let database = MySqlPoolOptions::new().max_connections(1).connect(&urls.0).await?;
     let hall = Hall::new(site.authorities());
-    let mut stage = Stage { options, seed, site, truth, press, incidents, hall, database };
+    let mut stage = Stage { options, seed, site, truth, press, incidents, hall, database, owners, service: service.token };
     let played = stage.play(run).await;
     if !(played.as_ref().is_ok_and(Report::passed) || run.stop.is_cancelled()) {
         stage.site.services.keep();
@@ -84,6 +88,13 @@ struct Stage<'a> {
     incidents: Arc<Incidents>,
     hall: Arc<Hall>,
     database: MySqlPool,
+    owners: Vec<Token>,
+    service: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Service {
+    token: String,
 }
 
 impl Stage<'_> {
@@ -91,10 +102,20 @@ impl Stage<'_> {
         let everybody = CancellationToken::new();
         let _end_everybody = everybody.clone().drop_guard();
         let (mut watching, mut shown) = (JoinSet::new(), Vec::new());
-        for index in 0..self.options.watchers as usize * NODES {
+        let guests = self.options.watchers as usize * NODES;
+        for index in 0..guests {
             let watcher = Watcher::new(&self.hall, index, None, self.seed);
             shown.push(watcher.shown.clone());
             watching.spawn(watcher.watch(everybody.clone(), |_, _| ()));
+        }
+        let owner = |(n, owner): (usize, &Token)| Watcher::new(&self.hall, guests + n, Some(owner.token.as_str().into()), self.seed);
+        let owners: Vec<Watcher> = self.owners.iter().enumerate().map(owner).collect();
+        let of = self.owners.iter().zip(&owners).map(|(owner, watcher)| (owner.user_id, watcher.shown.clone()));
+        let purses = Arc::new(Purses::new(of, self.incidents.clone()));
+        for (watcher, purse) in owners.into_iter().zip(purses.all.clone()) {
+            shown.push(watcher.shown.clone());
+            let (purses, everybody) = (purses.clone(), everybody.clone());
+            watching.spawn(async move { watcher.watch(everybody, |frame, now| purses.read(&purse, frame, now)).await });
         }
         self.meet(&shown).await?;
         let looks_over = CancellationToken::new();
@@ -102,6 +123,8 @@ impl Stage<'_> {
         let auditing = tokio::spawn(auditor.run(looks_over.clone()));
         let (changed, changes_over) = (CancellationToken::new(), CancellationToken::new());
         let mut changing = self.begin_changes(&changes_over);
+        let dice = Dice::new(self.seed.wrapping_add(50));
+        changing.spawn(purses.clone().pay(self.hall.nodes.clone(), self.service.clone(), dice, changes_over.clone()));
         tokio::spawn(until_changed(self.press.clone(), self.options.changes, changed.clone(), run.stop.clone()));
         let began = Instant::now();
 
@@ -134,6 +157,7 @@ impl Stage<'_> {
             self.seed
         ));
         self.tell(&mut report, took, &findings);
+        report.figure("credits to owners", purses.credits.load(Ordering::Relaxed));
         if self.options.chaos {
             report.verdict.add([self.happened()]);
         }
@@ -143,11 +167,13 @@ impl Stage<'_> {
         if self.options.chaos {
             report.verdict.add([swept]);
         }
+        report.verdict.add(purses.checks(&self.database).await?);
         report.verdict.add([self.proved(last_proofs, shown.len() as u64)]);
         report.verdict.add([std::mem::replace(&mut self.site.stayed, Check::new(""))]);
         for ((_, name), lasted) in REASONS.iter().zip(findings.lasted) {
             report.latency(name, lasted);
         }
+        report.latency("balance: committed until shown", locked(&purses.lasted).take());
         Ok(report)
     }
 

@@ -30,8 +30,10 @@ pub(super) enum Fate {
 pub(super) struct Made {
     pub(super) at: Instant,
     pub(super) fate: Fate,
+    /// When its news was sent, or was not: this tool's own slowness is not the feed's.
+    pub(super) settled: Option<Instant>,
     /// Of the order, afterwards.
-    version: u64,
+    pub(super) version: u64,
 }
 
 /// An order as a copy does not have it.
@@ -118,7 +120,7 @@ impl Truth {
         for &id in ids {
             let order = state.orders.entry(id).or_default();
             let version = order.made.back().map_or(1, |last| last.version + 1);
-            let made = Made { at, fate, version };
+            let made = Made { at, fate, settled: None, version };
             order.made.push_back(made);
             if order.made.len() > REMEMBERED {
                 order.made.pop_front();
@@ -150,12 +152,18 @@ impl Truth {
 
     /// What became of the news of changes that are entered already.
     pub(super) fn settle(&self, ids: &[u64], at: Instant, fate: Fate) {
+        let now = Instant::now();
         let mut state = locked(&self.state);
         for id in ids {
             let Some(order) = state.orders.get_mut(id) else { continue };
             let places = order.made.iter_mut().rev().take(1).chain(&mut order.opened).chain(&mut order.closed);
-            places.filter(|made| made.at == at).for_each(|made| made.fate = fate);
+            places.filter(|made| made.at == at).for_each(|made| (made.fate, made.settled) = (fate, Some(now)));
         }
+    }
+
+    /// What is known of a change by now.
+    pub(super) fn known(&self, id: u64, version: u64) -> Option<Made> {
+        locked(&self.state).orders.get(&id)?.made.iter().find(|made| made.version == version).copied()
     }
 
     /// The version that the order must have.
