@@ -194,7 +194,8 @@ pub(crate) struct Money {
 ///
 /// Every few milliseconds each watcher's copy is compared with what is committed. What a copy lacks for longer than 100 ms
 /// is a divergence, and lasts from the commit until the copy has it; after a loss of the connection, from when the watcher
-/// follows again. Its cause is what was done to its node meanwhile.
+/// follows again. Its cause is what was done to its node meanwhile. Time that the machine takes from everybody, measured by a
+/// thread that wakes late, is added to what is allowed.
 #[derive(Args, Clone)]
 pub(crate) struct Feed {
     /// Everything dies, again and again

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::incidents::{Cause, Incidents};
+use super::stalls::Stalls;
 use super::truth::{Behind, Fate, Made, Truth};
 use super::watcher::Shown;
 use crate::check::{Check, Problems};
@@ -73,6 +74,7 @@ pub(super) struct Findings {
 pub(super) struct Auditor {
     pub(super) truth: Arc<Truth>,
     pub(super) incidents: Arc<Incidents>,
+    pub(super) stalls: Arc<Stalls>,
     pub(super) watchers: Vec<Shown>,
     pub(super) begun: Instant,
     episodes: HashMap<(usize, u64), Episode>,
@@ -80,9 +82,9 @@ pub(super) struct Auditor {
 }
 
 impl Auditor {
-    pub(super) fn new(truth: Arc<Truth>, incidents: Arc<Incidents>, watchers: Vec<Shown>) -> Self {
+    pub(super) fn new(truth: Arc<Truth>, incidents: Arc<Incidents>, stalls: Arc<Stalls>, watchers: Vec<Shown>) -> Self {
         let findings = Findings { lasted: REASONS.iter().map(|_| Latency::new()).collect(), ..Findings::default() };
-        Self { truth, incidents, watchers, begun: Instant::now(), episodes: HashMap::new(), findings }
+        Self { truth, incidents, stalls, watchers, begun: Instant::now(), episodes: HashMap::new(), findings }
     }
 
     /// Looks until it is over.
@@ -187,14 +189,15 @@ impl Auditor {
             });
             format!("watcher {watcher} on node {}: order {id} for {lasted:.2?} from second {at:.2} on ({fate}, {reason:?})", episode.node)
         };
-        if lasted > reason.bound() {
+        let taken = self.stalls.between(episode.since, now);
+        if lasted > reason.bound() + taken {
             match reason {
                 Reason::Withheld | Reason::SentLate => self.findings.late_by_sweep.add(words),
                 _ => self.findings.late.add(words),
             }
         }
         // What merely waited for its turn is in the figures.
-        if reason == Reason::None && lasted > FOUND_WITHIN / 2 {
+        if reason == Reason::None && lasted > FOUND_WITHIN / 2 + taken {
             self.findings.unexplained.add(words);
         }
     }

@@ -1,6 +1,7 @@
 //! The feed against MySQL, change by change. In reading order: `site` two nodes and what happens to them, `lossy` what stands
 //! between them and Redis (`resp` its protocol), `incidents` what was done and when; `truth` what is committed, `changes` who
-//! changes it, `watcher` who watches, `purses` what only one user is told, `divergence` in what and since when they differ.
+//! changes it, `watcher` who watches, `purses` what only one user is told, `divergence` in what
+//! and since when they differ, `stalls` what the machine itself takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use self::divergence::{Auditor, Findings, REASONS};
 use self::incidents::Incidents;
 use self::purses::Purses;
 use self::site::{NODES, Site};
+use self::stalls::Stalls;
 use self::truth::Truth;
 use self::watcher::{Hall, Shown, Watcher};
 use crate::Run;
@@ -38,6 +40,7 @@ mod lossy;
 mod purses;
 mod resp;
 mod site;
+mod stalls;
 mod truth;
 mod watcher;
 
@@ -119,7 +122,8 @@ impl Stage<'_> {
         }
         self.meet(&shown).await?;
         let looks_over = CancellationToken::new();
-        let auditor = Auditor::new(self.truth.clone(), self.incidents.clone(), shown.clone());
+        let stalls = Stalls::begin()?;
+        let auditor = Auditor::new(self.truth.clone(), self.incidents.clone(), stalls.clone(), shown.clone());
         let auditing = tokio::spawn(auditor.run(looks_over.clone()));
         let (changed, changes_over) = (CancellationToken::new(), CancellationToken::new());
         let mut changing = self.begin_changes(&changes_over);
@@ -143,6 +147,7 @@ impl Stage<'_> {
         tokio::time::sleep(QUIET).await;
         looks_over.cancel();
         let findings = auditing.await?;
+        stalls.end();
         let proofs = self.hall.proofs.load(Ordering::Relaxed);
         tokio::time::sleep(TICKS).await;
         let last_proofs = self.hall.proofs.load(Ordering::Relaxed) - proofs;
@@ -157,6 +162,7 @@ impl Stage<'_> {
             self.seed
         ));
         self.tell(&mut report, took, &findings);
+        report.figure("ms for which the machine let everybody wait", stalls.total().as_millis() as u64);
         report.figure("credits to owners", purses.credits.load(Ordering::Relaxed));
         if self.options.chaos {
             report.verdict.add([self.happened()]);

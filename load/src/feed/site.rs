@@ -92,8 +92,12 @@ impl Site {
         let mut client = Client::new(node.authority.clone(), None, READY_WITHIN);
         let give_up = Instant::now() + READY_WITHIN;
         while !client.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
-            if worker.ended()?.is_some() || Instant::now() > give_up {
+            if Instant::now() > give_up {
                 return Err(Error::Server(format!("node {n} is not ready:\n{}", worker.last_words())));
+            }
+            // Before it is ready it may give up when Redis is slow to answer.
+            if worker.ended()?.is_some() {
+                worker = Worker::spawn(&node.program, &node.log)?;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -123,7 +127,7 @@ impl Site {
         let mut next = Instant::now() + Duration::from_millis(dice.between(STRIKE_EVERY_MS.0, STRIKE_EVERY_MS.1));
         let mut next_cuts: Vec<Instant> = (0..NODES).map(|_| after(&mut dice, CUT_EVERY_MS)).collect();
         let mut struck = 0;
-        while !stop.is_cancelled() && !(over.is_cancelled() && struck >= BAG.len()) {
+        while !stop.is_cancelled() && (struck < BAG.len() || !over.is_cancelled()) {
             tokio::time::sleep(LOOK_EVERY).await;
             self.look_after()?;
             for (proxy, next_cut) in self.proxies.iter().zip(&mut next_cuts) {
