@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Idle(Idle),
     Floor(Floor),
     Money(Money),
+    Feed(Feed),
     History(History),
     Watchers(Watchers),
     #[command(hide = true)]
@@ -188,6 +189,36 @@ pub(crate) struct Money {
     pub(crate) rate: u64,
     #[command(flatten)]
     pub(crate) speed: Speed,
+}
+
+/// The boards of two nodes against MySQL, change by change; with --chaos while everything around them dies
+///
+/// Servers of its own. Orders change in MySQL at a rate; the tool publishes each change as a node does, and withholds some
+/// as a node does that dies between its commit and its publishing. With --chaos each node has Redis through a proxy that
+/// loses 1 % of the messages and cuts the subscriber's connections every few seconds; Redis is killed by kill -9 and comes
+/// back with its data and without, nodes are killed and come back. The run goes on until each of these has happened.
+///
+/// Every few milliseconds each watcher's copy is compared with what is committed. What a copy lacks for longer than 100 ms
+/// is a divergence, and lasts from the commit until the copy has it; after a loss of the connection, from when the watcher
+/// follows again. Its cause is what was done to its node meanwhile. Time that the machine takes from everybody, measured by a
+/// thread that wakes late, is added to what is allowed.
+#[derive(Args, Clone)]
+pub(crate) struct Feed {
+    /// Everything dies, again and again
+    #[arg(long)]
+    pub(crate) chaos: bool,
+    /// Changes of orders to make
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub(crate) changes: u64,
+    /// Changes a second
+    #[arg(long, default_value = "1000", value_parser = rate)]
+    pub(crate) rate: f64,
+    /// Watchers on each node
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=2_000))]
+    pub(crate) watchers: u64,
+    /// The same seed throws the same dice [default: by the clock]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 /// What the throughput of billing is measured with

@@ -1,6 +1,7 @@
 //! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
 //! test; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
 //! `money` billing by queue, fast and in chaos, `history` a long past; `ratio` taking over HTTP against the floor, `bench` all of it; `races` what
+//! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past; `bench` all of it; `races` what
 //! happened, `replica` and `socket` one watcher, `http` one caller; `check` a finding, `verdict` and
 //! `money::checks` whether the promises were kept; `report`, `progress` and `procfs` the rest.
 //! It never judges a server by its own words alone: the database has the last one.
@@ -24,6 +25,7 @@ mod check;
 mod cli;
 mod error;
 mod fanout;
+mod feed;
 mod floor;
 mod herd;
 mod history;
@@ -115,6 +117,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Floor(options) => floor::run(&Server::reach(common).await?, options, run).await,
         Command::Idle(options) => idle::run(common, options, run).await,
         Command::Money(options) => money::run(common, options, run).await,
+        Command::Feed(options) => feed::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
         Command::Watchers(options) => watch::command::run(common, options, run).await,
         Command::WatchPart(options) => watch::part::run(options, &run.stop).await.map(|()| Report::default()),

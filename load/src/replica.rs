@@ -67,6 +67,11 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
+    /// (id, version) by ascending id.
+    pub(crate) fn rows(&self) -> &[(u64, u64)] {
+        &self.rows
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -213,10 +213,10 @@ async fn resync_users(live: &Live, since: OffsetDateTime) {
 
 /// Reads more of the board from below while it runs short. A failure is tried again with the next flush.
 async fn refill(live: &Live, board: &Board) {
-    let Some((below, limit)) = board.apply(None, |replica| replica.wants()) else { return };
+    let Some((below, limit)) = board.look(|replica| replica.wants()) else { return };
     match open_orders(live, board, below, limit).await {
         Ok(rows) => {
-            board.apply(None, |replica| replica.refill(rows));
+            board.look(|replica| replica.refill(rows));
             board.flush();
         }
         Err(error) => tracing::warn!(board = board.name(), %error, "a board could not be refilled"),

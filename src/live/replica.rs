@@ -107,8 +107,13 @@ impl Replica {
     pub(super) fn settle(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut fresh = BTreeSet::new();
+        let lowest = self.shown.first().copied().unwrap_or(u64::MAX);
         for id in std::mem::take(&mut self.touched) {
             if self.rows.contains_key(&id) {
+                if id < lowest {
+                    // It may not come before others of the reserve: those that follow the shown part fill it, in their order.
+                    continue;
+                }
                 if self.shown.insert(id) {
                     fresh.insert(id);
                 }

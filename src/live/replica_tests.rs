@@ -60,6 +60,18 @@ fn rows_beneath_a_full_window_are_nobodys_business() {
 }
 
 #[test]
+fn a_change_beneath_the_window_takes_nobodys_place_in_it() {
+    let mut replica = loaded(1..=1_500);
+    replica.remove(1_500, 2, Removal::Taken);
+    replica.put(Arc::new(row(7, 2)));
+    replica.put(Arc::new(row(499, 2)));
+    assert_eq!(replica.settle(), [Change::Removed(1_500, Removal::Taken), Change::Up(500)]);
+    replica.put(Arc::new(row(499, 3)));
+    replica.remove(1_400, 2, Removal::Taken);
+    assert_eq!(replica.settle(), [Change::Removed(1_400, Removal::Taken), Change::Up(499)]);
+}
+
+#[test]
 fn a_burst_of_takings_empties_the_reserve_and_asks_for_more() {
     let mut replica = loaded(10_001..=12_000);
     assert!(replica.wants().is_none());

@@ -13,9 +13,9 @@ mod dice;
 mod proxy;
 mod queue;
 pub(crate) mod redis;
-mod services;
+pub(crate) mod services;
 mod speed;
-mod workers;
+pub(crate) mod workers;
 
 pub(crate) use checks::checks;
 pub(crate) use dice::Dice;

@@ -23,7 +23,7 @@ use crate::server::{Server, Token};
 use crate::{Run, procfs};
 
 pub(crate) mod copies;
-mod line;
+pub(crate) mod line;
 pub(crate) mod pressure;
 pub(crate) mod proof;
 pub(crate) mod seat;
