@@ -115,7 +115,9 @@ impl Press {
             _ => dice.permille(500),
         };
         let (ids, deed, count) = if is_opening && (self.truth.closed_count() == 0 || dice.permille(300)) {
-            (self.create(wanted).await?, Deed::Open, &self.counts.created)
+            let ids = self.create(wanted).await?;
+            self.truth.keep(&ids);
+            (ids, Deed::Open, &self.counts.created)
         } else if is_opening {
             let ids = self.truth.lease(wanted, false, dice);
             self.update("version = version + 1, status = 'open'", &ids).await?;

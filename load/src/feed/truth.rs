@@ -109,6 +109,11 @@ impl Truth {
         ids
     }
 
+    /// New orders belong to who made them until their news is out.
+    pub(super) fn keep(&self, ids: &[u64]) {
+        locked(&self.state).leased.extend(ids);
+    }
+
     pub(super) fn give_back(&self, ids: &[u64]) {
         let mut state = locked(&self.state);
         ids.iter().for_each(|id| _ = state.leased.remove(id));
