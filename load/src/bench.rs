@@ -18,7 +18,7 @@ pub(crate) async fn run(common: &Common, options: &Bench, run: &Run) -> Result<R
         return Ok(report);
     }
     if go_on() {
-        let short = Takers { takers: 200, orders: 1_000, rate: 200.0, watchers: 0, racers: 8, customers: 16 };
+        let short = Takers { takers: 200, orders: 1_000, rate: 200.0, watchers: 0, racers: 8, customers: 16, nodes: 1 };
         report.parts.push(takers::run(&server, &short, run).await?);
     }
     if go_on() {
@@ -33,6 +33,10 @@ pub(crate) async fn run(common: &Common, options: &Bench, run: &Run) -> Result<R
         report.parts.push(idle::run(common, &idlers, run).await?);
     } else if go_on() {
         report.figure("idle", "not measured: --server-pid is missing");
+    }
+    if go_on() && common.url.is_none() {
+        let across = Takers { takers: 100, orders: 2_000, rate: 100.0, watchers: 1_000, racers: 2, customers: 16, nodes: 2 };
+        report.parts.push(takers::run(&Server::reach(common).await?, &across, run).await?);
     }
     if go_on() && common.url.is_none() {
         let short = Fanout { rounds: 1, seconds: 5, quick: true };

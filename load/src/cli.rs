@@ -86,6 +86,13 @@ pub(crate) enum Command {
 /// moment the winner has read the 200 until a watcher has read the frame that removes it. A frame
 /// that arrives before that answer counts as the smallest latency, and their share is told. All
 /// clocks are this process's one clock; the time its own tasks wait for the processor is included.
+///
+/// With --nodes the watchers are at another node than those who create and take, and `news` is split: `at the watchers of
+/// the other node` is theirs. `commit → frame` is measured by that node and read from its /metrics
+/// (orderboard_commit_to_frame_seconds), as the difference between before the first order and after the last: the node that
+/// decides notes the moment right after MySQL has answered the committing statement, the change carries it over Redis, and
+/// the other node subtracts it when it has handed the frame to the threads that write to sockets. Both read the clock of one
+/// machine. p99 is interpolated within its bucket; creations count, too; p99 above 10 ms is a violation.
 #[derive(Args, Clone)]
 pub(crate) struct Takers {
     /// Executors, each with one websocket and one HTTP connection
@@ -106,6 +113,9 @@ pub(crate) struct Takers {
     /// Customers who create the orders, each over one connection
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) customers: u64,
+    /// Servers on the same MariaDB and Redis: takers and customers are at the first, the watchers at the last. Not with --url
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=4))]
+    pub(crate) nodes: u64,
 }
 
 /// One order, many takers at the same instant

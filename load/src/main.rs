@@ -1,5 +1,5 @@
 //! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
-//! test; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
+//! test, `nodes` more of them; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
 //! `money` billing by queue, fast and in chaos, `history` a long past; `ratio` taking over HTTP against the floor, `bench` all of it; `races` what
 //! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past; `bench` all of it; `races` what
 //! happened, `replica` and `socket` one watcher, `http` one caller; `check` a finding, `verdict` and
@@ -21,6 +21,7 @@ use crate::sample::Sampler;
 use crate::server::Server;
 
 mod bench;
+mod buckets;
 mod check;
 mod cli;
 mod error;
@@ -34,6 +35,7 @@ mod idle;
 mod loopback;
 mod market;
 mod money;
+mod nodes;
 mod peers;
 mod procfs;
 mod progress;

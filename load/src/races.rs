@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -146,7 +146,7 @@ fn judge(taker: u64, order: u64, answer: Result<Answer<'_>, CallError>) -> Outco
 
 /// When orders were made and taken, as the clients were told, and how long the news took.
 pub(crate) struct News {
-    moments: RwLock<HashMap<u64, Moments>>,
+    moments: Arc<RwLock<HashMap<u64, Moments>>>,
     pub(crate) created: Mutex<Latency>,
     pub(crate) taken: Mutex<Latency>,
     /// Frames that came before the answer to whoever caused them.
@@ -169,12 +169,16 @@ pub(crate) struct Sighting {
 
 impl News {
     pub(crate) fn new() -> Self {
-        Self {
-            moments: RwLock::default(),
-            created: Mutex::new(Latency::new()),
-            taken: Mutex::new(Latency::new()),
-            early: AtomicU64::new(0),
-        }
+        Self::of(Arc::default())
+    }
+
+    /// The same causes, seen by others.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self::of(self.moments.clone())
+    }
+
+    fn of(moments: Arc<RwLock<HashMap<u64, Moments>>>) -> Self {
+        Self { moments, created: Mutex::new(Latency::new()), taken: Mutex::new(Latency::new()), early: AtomicU64::new(0) }
     }
 
     pub(crate) fn was_created(&self, order: u64) {
@@ -291,6 +295,10 @@ mod tests {
         news.settle(&mut sightings);
         assert!(sightings.is_empty());
         assert_eq!((locked(&news.created).count(), news.early.load(Ordering::Relaxed)), (1, 1));
+
+        let elsewhere = news.elsewhere();
+        elsewhere.settle(&mut vec![Sighting { order: 5, removal: false, at: Instant::now() }]);
+        assert_eq!((locked(&news.created).count(), locked(&elsewhere.created).count()), (1, 1));
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Server {
         self.own.is_some()
     }
 
+    /// Of a server that was started here: it goes with the server.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.own.as_ref().map(|own| own.dir.as_path())
+    }
+
     pub(crate) fn pid(&self) -> Option<u32> {
         self.pid
     }
@@ -77,6 +82,11 @@ impl Server {
     pub(crate) fn client(&self, token: Option<&Token>) -> Client {
         let token = token.map(|t| Arc::from(t.token.as_str()));
         Client::new(self.authority.clone(), token, self.timeout)
+    }
+
+    /// A guest's at another node.
+    pub(crate) fn client_of(&self, authority: Arc<str>) -> Client {
+        Client::new(authority, None, self.timeout)
     }
 
     fn start(&mut self) -> Result<(), Error> {
@@ -193,7 +203,7 @@ impl Server {
         Err(Error::Server(format!("`{command}` failed ({}): {told}", output.status)))
     }
 
-    fn executable(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn executable(&self) -> Result<PathBuf, Error> {
         self.orderboard.clone().ok_or_else(no_executable)
     }
 }

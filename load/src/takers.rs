@@ -9,11 +9,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::buckets::Buckets;
 use crate::check::Check;
 use crate::cli::Takers;
 use crate::error::Error;
 use crate::http::Client;
 use crate::market::{self, Produced, Wanted};
+use crate::nodes::Nodes;
 use crate::procfs::Spent;
 use crate::races::{News, Outcome, Tally, accept_due, locked};
 use crate::report::{Latency, Report, rounded};
@@ -25,9 +27,14 @@ const LIVE_WITHIN: Duration = Duration::from_secs(60);
 /// After the last order: how long the races may go on.
 const RACES_END_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+const COMMIT_TO_FRAME: &str = "orderboard_commit_to_frame_seconds";
+/// What p99 of it may come to across nodes; one of the histogram's bounds.
+const COMMIT_TO_FRAME_S_MAX: f64 = 0.01;
 
 struct Crowd {
     news: Arc<News>,
+    /// As the watchers see it, when they are at another node.
+    news_there: Option<Arc<News>>,
     tally: Arc<Mutex<Tally>>,
     in_flight: Arc<AtomicU64>,
     watched: Vec<Arc<Watched>>,
@@ -36,6 +43,7 @@ struct Crowd {
 }
 
 pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<Report, Error> {
+    let nodes = Nodes::beside(server, options.nodes).await?;
     let database = server.database().await?;
     let customers = market::customers(server, options.customers, options.orders).await?;
     let executors = server.tokens(options.takers, "executor", 0).await?;
@@ -45,27 +53,58 @@ pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<
         per_s: Some(options.rate),
         within: Duration::from_secs_f64(options.orders as f64 / options.rate * 3.0 + 30.0),
     };
-    let mut crowd = Crowd::gather(server, options, &wanted.tag(run), &executors);
+    let mut crowd = Crowd::gather(server, &nodes, options, &wanted.tag(run), &executors);
     crowd.wait_until_live(run).await?;
+    let mut last = server.client_of(nodes.last.clone());
+    let frames_before = Buckets::read(&mut last, COMMIT_TO_FRAME).await?;
 
     let (spent, begun) = (Spent::begin(server.pid()), Instant::now());
+    let spent_there: Vec<Spent> = nodes.pids().map(|pid| Spent::begin(Some(pid))).collect();
     let produced = market::produce(server, run, &customers, &wanted, Some(crowd.news.clone())).await?;
     crowd.wait_until_taken(produced.created.len()).await;
     let took = begun.elapsed();
     let cpu_s = spent.seconds().map(rounded);
+    let cpu_s_there: Vec<_> = spent_there.iter().map(|spent| rounded(spent.seconds()[0])).collect();
 
     let boards = verdict::boards(&mut server.client(None), &crowd.watched, &database).await?;
+    let frames = Buckets::read(&mut last, COMMIT_TO_FRAME).await?.since(&frames_before);
     crowd.end().await;
+    nodes.stop().await?;
     let mut report = Report::new(format!(
         "takers: {} takers, {} more watchers, {} orders at {}/s, {} racers each",
         options.takers, options.watchers, options.orders, options.rate, options.racers
     ));
     report.figure("CPU s of server, load test, whole machine", cpu_s.to_vec());
+    if options.nodes > 1 {
+        report.figure("nodes", options.nodes);
+        report.figure("CPU s of the other nodes", cpu_s_there);
+        tell_frames(&mut report, &frames, options);
+    }
     crowd.tell(&mut report, took, &produced);
     report.verdict.add(boards);
     judge(&mut report, &crowd, &produced, &database).await?;
     report.latency("create", produced.latency);
     Ok(report)
+}
+
+/// What the last node has measured of everything that the first one has committed.
+fn tell_frames(report: &mut Report, frames: &Buckets, options: &Takers) {
+    let quantile_ms = |quantile| frames.quantile(quantile).map_or(f64::NAN, |seconds| seconds * 1e3);
+    let p99_ms = quantile_ms(0.99);
+    report.figure("commit → frame at the other node: changes", frames.count());
+    let within = frames.share_within(COMMIT_TO_FRAME_S_MAX).map(|share| rounded(share * 100.0));
+    report.figure("commit → frame at the other node: % within 10 ms", within);
+    report.figure("commit → frame at the other node: p50 ms", rounded(quantile_ms(0.5)));
+    report.figure("commit → frame at the other node: p99 ms", rounded(p99_ms));
+    if options.watchers == 0 {
+        return;
+    }
+    let mut check = Check::new("commit → frame at the other node, p99 of at most 10 ms");
+    check.seen = frames.count();
+    if p99_ms > COMMIT_TO_FRAME_S_MAX * 1e3 {
+        check.problems.add(|| format!("p99 {p99_ms:.2} ms"));
+    }
+    report.verdict.add([check]);
 }
 
 async fn judge(report: &mut Report, crowd: &Crowd, produced: &Produced, database: &MySqlPool) -> Result<(), Error> {
@@ -89,14 +128,20 @@ async fn judge(report: &mut Report, crowd: &Crowd, produced: &Produced, database
     let take = |latency: &Mutex<Latency>| std::mem::replace(&mut *locked(latency), Latency::new());
     report.latency("news: created", take(&crowd.news.created));
     report.latency("news: taken", take(&crowd.news.taken));
+    if let Some(there) = &crowd.news_there {
+        report.latency("news: created, at the watchers of the other node", take(&there.created));
+        report.latency("news: taken, at the watchers of the other node", take(&there.taken));
+    }
     Ok(())
 }
 
 impl Crowd {
     /// Everybody connects and watches; nobody races yet, for there are no orders of this run.
-    fn gather(server: &Server, options: &Takers, tag: &str, executors: &[Token]) -> Self {
+    fn gather(server: &Server, nodes: &Nodes, options: &Takers, tag: &str, executors: &[Token]) -> Self {
+        let news = Arc::new(News::new());
         let mut crowd = Self {
-            news: Arc::new(News::new()),
+            news_there: (options.nodes > 1).then(|| Arc::new(news.elsewhere())),
+            news,
             tally: Arc::new(Mutex::new(Tally::new())),
             in_flight: Arc::default(),
             watched: Vec::new(),
@@ -107,7 +152,7 @@ impl Crowd {
             let (orders, drawn) = unbounded_channel();
             let drawing =
                 Drawing { taker: n as u64, takers: options.takers, racers: options.racers, orders, in_flight: crowd.in_flight.clone() };
-            crowd.seat(server, tag, Some(executor), Some(drawing));
+            crowd.seat(&server.authority, tag, Some(executor), Some(drawing));
             let taker = Taker {
                 id: executor.user_id,
                 client: server.client(Some(executor)),
@@ -119,19 +164,21 @@ impl Crowd {
             crowd.tasks.spawn(taker.race());
         }
         for _ in 0..options.watchers {
-            crowd.seat(server, tag, None, None);
+            crowd.seat(&nodes.last, tag, None, None);
         }
         crowd
     }
 
-    fn seat(&mut self, server: &Server, tag: &str, token: Option<&Token>, drawing: Option<Drawing>) {
+    /// Takers have a token, watchers have none.
+    fn seat(&mut self, authority: &Arc<str>, tag: &str, token: Option<&Token>, drawing: Option<Drawing>) {
         let watched = Arc::new(Watched::default());
+        let there = self.news_there.as_ref().filter(|_| token.is_none());
         let watcher = Watcher {
             index: self.watched.len() as u64,
-            authority: server.authority.clone(),
+            authority: authority.clone(),
             token: token.map(|t| t.token.clone()),
             tag: tag.to_owned(),
-            news: self.news.clone(),
+            news: there.unwrap_or(&self.news).clone(),
             drawing,
             watched: watched.clone(),
             stop: self.stop.clone(),
@@ -194,6 +241,9 @@ impl Crowd {
         report.figure("frames read", sum(|w| &w.frames));
         report.figure("frames read per s", rounded(sum(|w| &w.frames) as f64 / seconds));
         report.figure("frames before their cause was answered", self.news.early.load(Ordering::Relaxed));
+        if let Some(there) = &self.news_there {
+            report.figure("the same at the other node", there.early.load(Ordering::Relaxed));
+        }
         report.figure("resyncs after a gap", sum(|w| &w.resyncs));
         report.figure("reconnects", sum(|w| &w.reconnects));
         let told = self.watched.iter().flat_map(|w| locked(&w.errors).examples.clone());

@@ -1,0 +1,91 @@
+//! Further servers beside the first one, on the same MariaDB and Redis, each with an address of its own. They end before the
+//! first does, which may own both.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::money::workers::{Program, Worker};
+use crate::server::Server;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Dropping them kills them; `stop` ends them in good order.
+pub(crate) struct Nodes {
+    workers: Vec<Worker>,
+    /// The one that was started last; the first server when there is none besides.
+    pub(crate) last: Arc<str>,
+}
+
+/// Where the first server keeps what they share.
+#[derive(Deserialize)]
+struct Shared {
+    redis_url: Option<String>,
+    redis_prefix: String,
+    billing_streams: String,
+    mode: String,
+}
+
+impl Nodes {
+    /// As many as make `nodes` together with `server`.
+    pub(crate) async fn beside(server: &Server, nodes: u64) -> Result<Self, Error> {
+        let mut all = Self { workers: Vec::new(), last: server.authority.clone() };
+        if nodes <= 1 {
+            return Ok(all);
+        }
+        let Some(directory) = server.directory() else {
+            return Err(Error::Usage("--nodes starts servers beside one of the load test's own: leave --url out".into()));
+        };
+        let shared: Shared = serde_json::from_str(&server.ask(&["config"]).await?)?;
+        // The configuration tells urls without their passwords; what the environment says goes to every node as it is.
+        let redis_url = std::env::var("REDIS_URL").ok().or(shared.redis_url);
+        let redis_url = redis_url.ok_or_else(|| Error::Usage("--nodes: give REDIS_URL together with --database-url".into()))?;
+        let program = Program::new(server.executable()?, &server.database_url().await?, &redis_url)
+            .with("ORDERBOARD_REDIS_PREFIX", &shared.redis_prefix)
+            .with("ORDERBOARD_BILLING_STREAMS", &shared.billing_streams)
+            .with("ORDERBOARD_MODE", &shared.mode)
+            .with("ORDERBOARD_NOTICE_MS", &0);
+        for n in 2..=nodes {
+            // Free now; nobody else is expected to take it before the node does.
+            let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+            let mut worker = Worker::spawn(&program.with("ORDERBOARD_LISTEN", &address), &directory.join(format!("node-{n}.log")))?;
+            eprintln!("server: node {n} on {address}");
+            all.last = address.into();
+            all.wait_until_ready(server, n, &mut worker).await?;
+            all.workers.push(worker);
+        }
+        Ok(all)
+    }
+
+    async fn wait_until_ready(&self, server: &Server, n: u64, worker: &mut Worker) -> Result<(), Error> {
+        let mut client = server.client_of(self.last.clone());
+        let give_up = Instant::now() + READY_WITHIN;
+        while !client.get("/readyz").await.is_ok_and(|answer| answer.status == 200) {
+            if worker.ended()?.is_some() || Instant::now() > give_up {
+                return Err(Error::Server(format!("node {n} is not ready:\n{}", worker.last_words())));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Of each one besides the first.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.workers.iter().filter_map(Worker::pid)
+    }
+
+    /// None may have ended by itself.
+    pub(crate) async fn stop(self) -> Result<(), Error> {
+        for mut worker in self.workers {
+            if let Some(status) = worker.ended()? {
+                return Err(Error::Server(format!("a node has ended by itself ({status}):\n{}", worker.last_words())));
+            }
+            worker.stop().await?;
+        }
+        Ok(())
+    }
+}
