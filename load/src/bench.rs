@@ -29,7 +29,7 @@ pub(crate) async fn run(common: &Common, options: &Bench, run: &Run) -> Result<R
     drop(server);
     if go_on() && can_measure_memory {
         let sockets = options.sockets;
-        let idlers = Idle { sockets, orders: 1_000, limit_kb: 8.0, settle_s: 6, guests: false };
+        let idlers = Idle { sockets, orders: 1_000, limit_kb: 5.0, settle_s: 6, guests: false };
         report.parts.push(idle::run(common, &idlers, run).await?);
     } else if go_on() {
         report.figure("idle", "not measured: --server-pid is missing");

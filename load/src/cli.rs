@@ -135,13 +135,13 @@ pub(crate) struct Herd {
 /// Memory of the server for each idle websocket that watches the board
 #[derive(Args, Clone)]
 pub(crate) struct Idle {
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
     pub(crate) sockets: u64,
     /// Open orders on the board; a server started here is also measured with none
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
     pub(crate) orders: u64,
     /// Fails when a socket costs more than this
-    #[arg(long, default_value_t = 8.0)]
+    #[arg(long, default_value_t = 5.0)]
     pub(crate) limit_kb: f64,
     /// Seconds between the last socket opened and the reading of the server's memory
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(0..=600))]
@@ -374,7 +374,7 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) rounds: u64,
     /// Idle websockets
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=19_000))]
     pub(crate) sockets: u64,
     /// Only the floor against HTTP
     #[arg(long)]
