@@ -92,7 +92,7 @@ pub(crate) enum Command {
 /// (orderboard_commit_to_frame_seconds), as the difference between before the first order and after the last: the node that
 /// decides notes the moment right after MySQL has answered the committing statement, the change carries it over Redis, and
 /// the other node subtracts it when it has handed the frame to the threads that write to sockets. Both read the clock of one
-/// machine. p99 is interpolated within its bucket; creations count, too; p99 above 10 ms is a violation.
+/// machine. p99 is interpolated within its bucket; creations count, too; p99 above 10 ms is a violation when there are watchers.
 #[derive(Args, Clone)]
 pub(crate) struct Takers {
     /// Executors, each with one websocket and one HTTP connection
