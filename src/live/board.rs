@@ -4,6 +4,8 @@
 
 mod state;
 
+pub(super) use self::state::AHEAD_FOR;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -144,11 +146,14 @@ impl Board {
         work(&mut self.lock().replica)
     }
 
-    /// Everything was loaded anew at `position`. Readers of another epoch get the snapshot.
-    pub(super) fn reloaded(&self, position: Position, rows: Vec<Row>) {
+    /// Everything was loaded anew at `position`, maybe with rows whose news is still to come. Readers of another epoch get the
+    /// snapshot.
+    pub(super) fn reloaded(&self, position: Position, rows: Vec<Row>, is_ahead: bool) {
         let mut inner = self.lock();
         inner.replica.reload(rows);
-        inner.is_ahead();
+        if is_ahead {
+            inner.is_ahead();
+        }
         inner.pending_seq = Some(position.seq);
         if inner.position.epoch == position.epoch {
             inner.flush(&self.name, self.is_watched());

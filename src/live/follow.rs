@@ -9,7 +9,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::board::Board;
+use super::board::{AHEAD_FOR, Board};
 use super::frame::Frame;
 use super::protocol::{Removal, ServerMessage};
 use super::replica::{LOAD, Row};
@@ -167,10 +167,17 @@ fn end_session(live: &Live, ended: &EndedSession) {
 
 /// Loads every board anew, trying until MySQL answers: nothing else can tell what the boards are.
 async fn reload(live: &Live, position: &Position) {
+    let begun = live.store().now().await;
     for board in live.shared.boards.values() {
         loop {
             match open_orders(live, board, u64::MAX, LOAD as u32).await {
-                Ok(rows) => break board.reloaded(position.clone(), rows),
+                Ok(rows) => {
+                    let is_ahead = match &begun {
+                        Ok(begun) => has_changed_since(live, *begun - AHEAD_FOR).await,
+                        Err(_) => true,
+                    };
+                    break board.reloaded(position.clone(), rows, is_ahead);
+                }
                 Err(error) => {
                     tracing::warn!(board = board.name(), %error, "a board could not be loaded, trying again");
                     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -179,6 +186,12 @@ async fn reload(live: &Live, position: &Position) {
         }
     }
     metrics::counter!("orderboard_boards_reloaded_total").increment(1);
+}
+
+/// Whether an order has changed since: its news may still be on its way.
+async fn has_changed_since(live: &Live, since: OffsetDateTime) -> bool {
+    let changed = live.store().changed_since(since, USERS_ROWS_MAX).await;
+    changed.map_or(true, |changed| changed.iter().any(|(subject, _)| subject.kind == NewsKind::Order))
 }
 
 /// Tells connected users what they may have missed while the bus could not.

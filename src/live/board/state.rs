@@ -20,7 +20,7 @@ const CHANGES_MAX: usize = 20_000;
 /// More changed rows than this and the snapshot, which is shared, is the cheaper answer.
 const MERGED_MAX: usize = 150;
 /// Longer than news takes that no node has sent and the sweep has to find.
-const AHEAD_FOR: Duration = Duration::from_secs(3);
+pub(in crate::live) const AHEAD_FOR: Duration = Duration::from_secs(3);
 /// Answers to readers that come back, kept while nothing changes: after a break many come back with the same position.
 const RESUMES_MAX: usize = 16;
 
