@@ -48,7 +48,7 @@ pub const TICK_EVERY: Duration = Duration::from_secs(2);
 pub const HEARTBEAT: Duration = Duration::from_secs(4);
 
 /// Executors remembered, so that one who gives an order up hears of it.
-const EXECUTORS_MAX: u64 = 100_000;
+const EXECUTORS_MAX: u64 = 10_000;
 
 /// How long this node's clients have for going elsewhere when it stops.
 #[derive(Clone, Copy, Debug)]

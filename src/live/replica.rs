@@ -16,8 +16,8 @@ pub(super) const LOAD: usize = SHOWN_MAX + RESERVE;
 /// Fewer rows than this, and more in the database: refill.
 const REFILL_BELOW: usize = SHOWN_MAX + RESERVE / 2;
 const KEEP_MAX: usize = SHOWN_MAX + 3 * RESERVE;
-/// Rows that left and are remembered.
-const GONE_MAX: usize = 20_000;
+/// Rows that left and are remembered. What is late is late by as long as a reading of rows takes.
+const GONE_MAX: usize = 5_000;
 
 /// A row as the board shows it, encoded once.
 #[derive(Debug)]

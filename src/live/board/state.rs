@@ -15,8 +15,9 @@ use crate::live::snapshot::Snapshot;
 /// Frames kept for readers that are nearly up to date.
 const FRAMES_MAX: usize = 256;
 const FRAMES_BYTES_MAX: usize = 512 * 1024;
-/// Changes remembered for readers that come back or have fallen behind.
-const CHANGES_MAX: usize = 20_000;
+/// Changes remembered for readers that come back or have fallen behind: some of the same row among them, and those of more
+/// than [`MERGED_MAX`] rows are not told one by one anyway.
+const CHANGES_MAX: usize = 2_000;
 /// More changed rows than this and the snapshot, which is shared, is the cheaper answer.
 const MERGED_MAX: usize = 150;
 /// Longer than news takes that no node has sent and the sweep has to find.
