@@ -5,6 +5,8 @@ use std::path::Path;
 
 use clap::{Args, Parser, Subcommand};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::app::{App, AppConfig, Farewell, StartError};
 use crate::config::{InForce, NodeRole, Places, Serving, descriptors};
 use crate::domain::money::Amount;
@@ -209,12 +211,14 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
     let started = App::start(config).await;
     let ended = match started {
         Ok(app) => {
+            // Listened to from here on: a second signal must not get lost while the first one is being obeyed.
+            let mut signals = Signals::listen();
             announce(&app, mode);
-            let ended = until_told(embedded.as_mut()).await;
+            let ended = until_told(embedded.as_mut(), &mut signals).await;
             tracing::info!("stopping: clients are told to go, work in hand is finished");
             tokio::select! {
                 () = app.stop(farewell) => {}
-                () = signal() => tracing::warn!("told twice: stopping now"),
+                () = signals.next() => tracing::warn!("told twice: stopping now"),
             }
             ended
         }
@@ -247,25 +251,37 @@ fn announce(app: &App, mode: Mode) {
 }
 
 /// Waits for a signal, or for the death of a private database, which ends the node, too.
-async fn until_told(embedded: Option<&mut Embedded>) -> Result<(), CliError> {
+async fn until_told(embedded: Option<&mut Embedded>, signals: &mut Signals) -> Result<(), CliError> {
     let Some(embedded) = embedded else {
-        signal().await;
+        signals.next().await;
         return Ok(());
     };
     tokio::select! {
-        () = signal() => Ok(()),
+        () = signals.next() => Ok(()),
         died = embedded.child_died() => Err(CliError::ChildDied(died)),
     }
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+/// SIGTERM and Ctrl-C. What cannot be listened to never comes.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn listen() -> Self {
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = one(terminate) => {}
+            () = one(interrupt) => {}
+        }
     }
 }
 
