@@ -64,6 +64,12 @@ pub(super) struct Scratch {
     pub(super) tally: Tally,
 }
 
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.tally.report();
+    }
+}
+
 /// What was written, told to the metrics once a round and not once a socket.
 #[derive(Default)]
 pub(super) struct Tally {

@@ -106,6 +106,7 @@ impl Inner {
             return 0;
         }
         self.resumes.clear();
+        self.is_still_ahead();
         let prev = self.position.seq;
         self.position.seq = pending.unwrap_or(prev).max(prev);
         if is_watched {
@@ -165,6 +166,17 @@ impl Inner {
         self.ahead_until = Some(Instant::now() + AHEAD_FOR);
     }
 
+    /// Once it no longer is, positions from before say nothing about what came otherwise; those from then on do.
+    fn is_still_ahead(&mut self) -> bool {
+        if self.ahead_until.is_some_and(|until| until > Instant::now()) {
+            return true;
+        }
+        if self.ahead_until.take().is_some() {
+            self.forget_changes();
+        }
+        false
+    }
+
     fn forget_changes(&mut self) {
         self.resumes.clear();
         self.changes.clear();
@@ -196,12 +208,8 @@ impl Inner {
 
     /// The merged diff for a reader that comes back with a position of this epoch.
     pub(super) fn diff_since(&mut self, board: &str, epoch: &str, seq: u64) -> Option<Frame> {
-        if self.ahead_until.is_some_and(|until| until > Instant::now()) {
+        if self.is_still_ahead() {
             return None;
-        }
-        if self.ahead_until.take().is_some() {
-            // Positions from before say nothing about what came otherwise.
-            self.forget_changes();
         }
         let is_remembered = seq > self.forgotten.seq || (seq == self.forgotten.seq && !self.forgotten.is_direct);
         if *epoch != *self.position.epoch || seq > self.position.seq || !is_remembered {

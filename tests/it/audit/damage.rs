@@ -438,7 +438,11 @@ pub(super) async fn account_id(app: &TestApp, user_id: u64, kind: &str) -> u64 {
 #[tokio::test]
 async fn each_kind_of_damage_is_found_by_name_and_mended_where_that_is_safe() {
     // No job mends anything before the audit has seen it.
-    let app = TestApp::start_with(|config| config.is_worker = false).await;
+    let app = TestApp::start_with(|config| {
+        config.is_worker = false;
+        config.limits.billing_resend_ms = 3_600_000;
+    })
+    .await;
     let lived = Lived::set(&app).await;
     let (wallet, earnings) = (account_id(&app, lived.customer.id, "wallet").await, account_id(&app, lived.executor.id, "earnings").await);
     let healthy = audit(&app).await;

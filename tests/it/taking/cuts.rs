@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::batches::{in_one_batch, orders};
 use super::{executor_of, gather, start_in_batches};
+use crate::support::node::Node;
 use crate::support::until;
 
 #[tokio::test]
@@ -190,12 +191,13 @@ async fn a_batch_whose_answer_is_lost_is_told_the_truth() {
 #[tokio::test]
 async fn what_a_node_said_before_it_died_holds_and_the_rest_is_there_to_be_taken() {
     const ORDERS: usize = 300;
-    let one = start_in_batches().await;
-    let two = one.beside().await;
-    let customer = one.customer(10_000_000).await;
-    let takers = one.executors(60).await;
-    tokio::join!(gather(&one, &takers), gather(&two, &takers));
-    let orders = orders(&one, &customer, ORDERS).await;
+    let two = start_in_batches().await;
+    // A process, because what is torn down in this one could still answer on its way.
+    let one = Node::beside(&two, &[("ORDERBOARD_TAKE_CONNECTIONS", "1")]).await;
+    let customer = two.customer(10_000_000).await;
+    let takers = two.executors(60).await;
+    gather(&two, &takers).await;
+    let orders = orders(&two, &customer, ORDERS).await;
     let (address, answered) = (one.address, Arc::new(AtomicU64::new(0)));
     let racing = takers.iter().enumerate().map(|(n, taker)| {
         let mine: Vec<u64> = orders.iter().copied().skip(n % 7).step_by(3).collect();
@@ -216,7 +218,7 @@ async fn what_a_node_said_before_it_died_holds_and_the_rest_is_there_to_be_taken
     });
     let racing: Vec<_> = racing.collect();
     until("a race in full swing", async || answered.load(Ordering::Relaxed) > 100).await;
-    one.kill();
+    one.kill().await;
     let told: Vec<_> = join_all(racing).await.into_iter().map(Result::unwrap).collect();
     let mut winners: HashMap<u64, u64> = HashMap::new();
     for (taker, told) in &told {
