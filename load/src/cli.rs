@@ -104,7 +104,7 @@ pub(crate) struct Takers {
     /// Orders a second
     #[arg(long, default_value = "200", value_parser = rate)]
     pub(crate) rate: f64,
-    /// Guests who watch and prove their copies, and take nothing
+    /// Guests who watch, prove their copies and take nothing; all but the first eight by one thread for all of them
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) watchers: u64,
     /// Takers who race for each order, drawn by its id

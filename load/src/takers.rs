@@ -21,7 +21,9 @@ use crate::races::{News, Outcome, Tally, accept_due, locked};
 use crate::report::{Latency, Report, rounded};
 use crate::server::{Server, Token};
 use crate::socket::{Drawing, Watched, Watcher};
-use crate::{Run, money, verdict};
+use crate::watch::open::Target;
+use crate::watch::protocol::Protocol;
+use crate::{Run, money, verdict, watch};
 
 const LIVE_WITHIN: Duration = Duration::from_secs(60);
 /// After the last order: how long the races may go on.
@@ -30,6 +32,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const COMMIT_TO_FRAME: &str = "orderboard_commit_to_frame_seconds";
 /// What p99 of it may come to across nodes; one of the histogram's bounds.
 const COMMIT_TO_FRAME_S_MAX: f64 = 0.01;
+
+/// Watchers beyond these are read by the cheap engine of `watchers`, so that the load test does not take what the servers need;
+/// these read every row, and tell how late its news was.
+const READERS: u64 = 8;
+/// Between two looks at the sockets of the others.
+const NAP: Duration = Duration::from_millis(1);
 
 struct Crowd {
     news: Arc<News>,
@@ -55,6 +63,10 @@ pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<
     };
     let mut crowd = Crowd::gather(server, &nodes, options, &wanted.tag(run), &executors);
     crowd.wait_until_live(run).await?;
+    let mut others = others(&nodes, options, run).await?;
+    if let Some(others) = &mut others {
+        others.begin()?;
+    }
     let mut last = server.client_of(nodes.last.clone());
     let frames_before = Buckets::read(&mut last, COMMIT_TO_FRAME).await?;
 
@@ -68,7 +80,12 @@ pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<
 
     let boards = verdict::boards(&mut server.client(None), &crowd.watched, &database).await?;
     let frames = Buckets::read(&mut last, COMMIT_TO_FRAME).await?.since(&frames_before);
+    let witnessed = match &mut others {
+        Some(others) => Some(others.witnessed().await?),
+        None => None,
+    };
     crowd.end().await;
+    drop(others);
     nodes.stop().await?;
     let mut report = Report::new(format!(
         "takers: {} takers, {} more watchers, {} orders at {}/s, {} racers each",
@@ -81,10 +98,24 @@ pub(crate) async fn run(server: &Server, options: &Takers, run: &Run) -> Result<
         tell_frames(&mut report, &frames, options);
     }
     crowd.tell(&mut report, took, &produced);
+    if let Some(seen) = witnessed {
+        report.figure("frames read by the other watchers", seen.frames);
+        report.verdict.add(seen.chains(Protocol::Orderboard.reading()));
+    }
     report.verdict.add(boards);
     judge(&mut report, &crowd, &produced, &database).await?;
     report.latency("create", produced.latency);
     Ok(report)
+}
+
+/// Those watchers who only prove that what they are sent is unbroken.
+async fn others(nodes: &Nodes, options: &Takers, run: &Run) -> Result<Option<watch::crowd::Crowd>, Error> {
+    let sockets = options.watchers.saturating_sub(READERS);
+    if sockets == 0 {
+        return Ok(None);
+    }
+    let target = Target { authority: nodes.last.clone(), path: "/ws".into(), protocol: Protocol::Orderboard };
+    Ok(Some(watch::crowd::Crowd::open(&target, sockets, None, NAP, &run.stop).await?))
 }
 
 /// What the last node has measured of everything that the first one has committed.
@@ -163,7 +194,7 @@ impl Crowd {
             };
             crowd.tasks.spawn(taker.race());
         }
-        for _ in 0..options.watchers {
+        for _ in 0..options.watchers.min(READERS) {
             crowd.seat(&nodes.last, tag, None, None);
         }
         crowd

@@ -2,8 +2,8 @@
 //! what it has to, and hands what is new to the fan-out: at once when that is idle, and otherwise when it has ended a round,
 //! so that what has arrived meanwhile goes as one frame.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -141,7 +141,7 @@ fn tell_order(live: &Live, order: &Order) {
     let executor = order.executor.as_ref().map(|executor| executor.id);
     let parties = [Some(order.customer.id), executor.or_else(|| gave_up(live, order))];
     if let Some(executor) = executor {
-        live.shared.executors.insert(order.id, executor);
+        live.shared.executors.lock().unwrap_or_else(PoisonError::into_inner).remember(order.id, executor);
     }
     for user_id in parties.into_iter().flatten() {
         let frame = || Frame::json(&ServerMessage::Order { order });
@@ -152,7 +152,10 @@ fn tell_order(live: &Live, order: &Order) {
 /// Who had this order before it was open again: its row does not name them any more, and their other pages still show it
 /// as theirs. Asked for open orders alone, which everybody may see.
 fn gave_up(live: &Live, order: &Order) -> Option<u64> {
-    if order.status == Status::Open { live.shared.executors.remove(&order.id) } else { None }
+    if order.status != Status::Open {
+        return None;
+    }
+    live.shared.executors.lock().unwrap_or_else(PoisonError::into_inner).forget(order.id)
 }
 
 fn tell_balance(live: &Live, account_id: u64, news: &AccountNews) {

@@ -11,6 +11,7 @@ mod client;
 mod compress;
 mod encode;
 mod end;
+mod executors;
 mod fanout;
 mod follow;
 mod frame;
@@ -25,8 +26,8 @@ mod socket;
 mod users;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
 
 pub use self::board::Board;
+use self::executors::Executors;
 pub use self::sessions::{Sessions, TokenHasher};
 pub use self::snapshot::Snapshot;
 pub use self::socket::serve;
@@ -46,9 +48,6 @@ pub use self::socket::serve;
 pub const TICK_EVERY: Duration = Duration::from_secs(2);
 /// What clients are promised: some frame arrives at least this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(4);
-
-/// Executors remembered, so that one who gives an order up hears of it.
-const EXECUTORS_MAX: u64 = 10_000;
 
 /// How long this node's clients have for going elsewhere when it stops.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,7 @@ struct Shared {
     users: users::Users,
     fanout: fanout::Fanout,
     /// Executors of orders whose taking was told lately.
-    executors: moka::sync::Cache<u64, u64>,
+    executors: Mutex<Executors>,
     sessions: Sessions,
     /// What users have, read for sockets that begin.
     accounts: lookups::Lookups<u64, Arc<[Account]>>,
@@ -113,7 +112,7 @@ impl Live {
                 boards,
                 users: users::Users::new(config.users),
                 fanout: fanout::Fanout::start(std::thread::available_parallelism().map_or(1, usize::from)),
-                executors: moka::sync::Cache::new(EXECUTORS_MAX),
+                executors: Mutex::default(),
                 sockets: AtomicUsize::new(0),
                 sockets_max: config.sockets_max,
                 is_synced: AtomicBool::new(false),

@@ -101,7 +101,8 @@ impl Crowd {
         self.sockets
     }
 
-    fn begin(&mut self) -> Result<(), Error> {
+    /// What is seen from here on counts.
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
         if let Some(engine) = &self.here {
             engine.begin()?;
         }
@@ -187,6 +188,12 @@ impl Crowd {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// What all have seen of changes that others have made, once their copies are proved.
+    pub(crate) async fn witnessed(&mut self) -> Result<Seen, Error> {
+        self.prove().await?;
+        self.end(0)
     }
 
     async fn prove(&mut self) -> Result<(), Error> {

@@ -90,16 +90,20 @@ impl Seen {
     }
 
     pub(crate) fn checks(&self, reading: Reading) -> Vec<Check> {
-        let check = |name, seen, problems: &Problems| Check { name, seen, problems: problems.clone() };
         let mut missing = Problems::default();
         if self.lost > 0 {
             missing.add(|| format!("{} lost of {} injected to {} sockets", self.lost, self.injected, self.sockets));
             missing.count = self.lost;
         }
-        let mut checks = vec![
-            check("each change reached each socket", self.injected * self.sockets, &missing),
-            check("no socket was closed or refused", self.sockets, &self.closed),
-        ];
+        let mut checks = vec![Check { name: "each change reached each socket", seen: self.injected * self.sockets, problems: missing }];
+        checks.extend(self.chains(reading));
+        checks
+    }
+
+    /// That what came, came unbroken.
+    pub(crate) fn chains(&self, reading: Reading) -> Vec<Check> {
+        let check = |name, seen, problems: &Problems| Check { name, seen, problems: problems.clone() };
+        let mut checks = vec![check("no socket was closed or refused", self.sockets, &self.closed)];
         match reading {
             Reading::Numbered => {
                 checks.push(check("on each socket, the changes came once and in order", self.linked, &self.gaps));
