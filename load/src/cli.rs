@@ -418,6 +418,9 @@ pub(crate) struct Watchers {
     /// Customers, when changes are made over HTTP
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) customers: u64,
+    /// Processes of the server that share one port, each with a share of the sockets. Not with --url
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
+    pub(crate) processes: u64,
     /// Microseconds between two looks at the sockets; part of every latency
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=20_000))]
     pub(crate) nap_us: u64,

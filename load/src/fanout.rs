@@ -98,7 +98,7 @@ impl Bench {
             return Err(Error::Usage("this compares processes on cores of their own, so it starts its own server: leave --url out".into()));
         }
         let cores = Cores::plan();
-        let server = command::start(common, cores.as_ref()).await?;
+        let server = command::start(common, cores.as_ref(), &[]).await?;
         idle::fill_board(&server, ORDERS, run).await?;
         let redis = redis_of(&server).await?;
         let redis_url = redis.redis_url.ok_or_else(|| Error::Server("the server tells of no Redis".into()))?;

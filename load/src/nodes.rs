@@ -2,6 +2,7 @@
 //! first does, which may own both.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,26 @@ struct Shared {
     mode: String,
 }
 
+/// What lets processes listen at one port.
+pub(crate) const REUSE_PORT: &str = "ORDERBOARD_REUSE_PORT";
+
+/// The executable with the settings that put it beside `server`, and where it may write.
+async fn like(server: &Server) -> Result<(Program, PathBuf), Error> {
+    let Some(directory) = server.directory() else {
+        return Err(Error::Usage("further servers are started beside one of the load test's own: leave --url out".into()));
+    };
+    let shared: Shared = serde_json::from_str(&server.ask(&["config"]).await?)?;
+    // The configuration tells urls without their passwords; what the environment says goes to every node as it is.
+    let redis_url = std::env::var("REDIS_URL").ok().or(shared.redis_url);
+    let redis_url = redis_url.ok_or_else(|| Error::Usage("several servers: give REDIS_URL together with --database-url".into()))?;
+    let program = Program::new(server.executable()?, &server.database_url().await?, &redis_url)
+        .with("ORDERBOARD_REDIS_PREFIX", &shared.redis_prefix)
+        .with("ORDERBOARD_BILLING_STREAMS", &shared.billing_streams)
+        .with("ORDERBOARD_MODE", &shared.mode)
+        .with("ORDERBOARD_NOTICE_MS", &0);
+    Ok((program, directory.to_owned()))
+}
+
 impl Nodes {
     /// As many as make `nodes` together with `server`.
     pub(crate) async fn beside(server: &Server, nodes: u64) -> Result<Self, Error> {
@@ -37,18 +58,7 @@ impl Nodes {
         if nodes <= 1 {
             return Ok(all);
         }
-        let Some(directory) = server.directory() else {
-            return Err(Error::Usage("--nodes starts servers beside one of the load test's own: leave --url out".into()));
-        };
-        let shared: Shared = serde_json::from_str(&server.ask(&["config"]).await?)?;
-        // The configuration tells urls without their passwords; what the environment says goes to every node as it is.
-        let redis_url = std::env::var("REDIS_URL").ok().or(shared.redis_url);
-        let redis_url = redis_url.ok_or_else(|| Error::Usage("--nodes: give REDIS_URL together with --database-url".into()))?;
-        let program = Program::new(server.executable()?, &server.database_url().await?, &redis_url)
-            .with("ORDERBOARD_REDIS_PREFIX", &shared.redis_prefix)
-            .with("ORDERBOARD_BILLING_STREAMS", &shared.billing_streams)
-            .with("ORDERBOARD_MODE", &shared.mode)
-            .with("ORDERBOARD_NOTICE_MS", &0);
+        let (program, directory) = like(server).await?;
         for n in 2..=nodes {
             // Free now; nobody else is expected to take it before the node does.
             let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
@@ -58,6 +68,23 @@ impl Nodes {
             all.wait_until_ready(server, n, &mut worker).await?;
             all.workers.push(worker);
         }
+        Ok(all)
+    }
+
+    /// As many as make `processes` together with `server`, which shares its port with them.
+    pub(crate) async fn on_its_port(server: &Server, processes: u64) -> Result<Self, Error> {
+        let mut all = Self { workers: Vec::new(), last: server.authority.clone() };
+        if processes <= 1 {
+            return Ok(all);
+        }
+        let (program, directory) = like(server).await?;
+        let program = program.with("ORDERBOARD_LISTEN", &server.authority).with(REUSE_PORT, &true);
+        for n in 2..=processes {
+            let mut worker = Worker::spawn(&program, &directory.join(format!("process-{n}.log")))?;
+            worker.until_ready().await?;
+            all.workers.push(worker);
+        }
+        eprintln!("server: {processes} processes on {}", server.authority);
         Ok(all)
     }
 

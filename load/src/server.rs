@@ -40,11 +40,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn reach(common: &Common) -> Result<Self, Error> {
-        Self::reach_on(common, None).await
+        Self::reach_on(common, None, &[]).await
     }
 
-    /// As `reach`; a server that is started here begins on the core that is kept for it.
-    pub(crate) async fn reach_on(common: &Common, cores: Option<&Cores>) -> Result<Self, Error> {
+    /// As `reach`; a server that is started here begins on the core that is kept for it, with these settings.
+    pub(crate) async fn reach_on(common: &Common, cores: Option<&Cores>, settings: &[(&'static str, &str)]) -> Result<Self, Error> {
         let orderboard = common.orderboard.clone().or_else(beside_this_executable);
         let mut server = Self {
             authority: "".into(),
@@ -58,8 +58,8 @@ impl Server {
         match &common.url {
             Some(url) => server.authority = authority(url)?,
             None => match cores {
-                Some(cores) => cores.on_server_core(|| server.start())?,
-                None => server.start()?,
+                Some(cores) => cores.on_server_core(|| server.start(settings))?,
+                None => server.start(settings)?,
             },
         }
         server.wait_until_ready().await?;
@@ -89,7 +89,7 @@ impl Server {
         Client::new(authority, None, self.timeout)
     }
 
-    fn start(&mut self) -> Result<(), Error> {
+    fn start(&mut self, settings: &[(&'static str, &str)]) -> Result<(), Error> {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         let program = self.executable()?;
         let n = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -101,6 +101,7 @@ impl Server {
         if let Some(url) = &self.database_url {
             self.environment.push(("DATABASE_URL", url.into()));
         }
+        self.environment.extend(settings.iter().map(|(name, value)| (*name, value.into())));
         let log = std::fs::File::create(dir.join("server.log"))?;
         let mut command = Command::new(&program);
         command.envs(self.environment.iter().cloned());

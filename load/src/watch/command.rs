@@ -13,7 +13,8 @@ use super::open::Target;
 use super::protocol::Protocol;
 use crate::cli::{Common, Watchers};
 use crate::error::Error;
-use crate::procfs;
+use crate::nodes::{Nodes, REUSE_PORT};
+use crate::procfs::{self, Spent};
 use crate::races::locked;
 use crate::report::{Report, rounded};
 use crate::server::Server;
@@ -33,13 +34,18 @@ pub(crate) struct Redis {
 }
 
 pub(crate) async fn run(common: &Common, options: &Watchers, run: &Run) -> Result<Report, Error> {
-    let cores = common.url.is_none().then(Cores::plan).flatten();
-    let server = start(common, cores.as_ref()).await?;
+    let cores = (common.url.is_none() && options.processes == 1).then(Cores::plan).flatten();
+    let settings: &[(&str, &str)] = if options.processes > 1 { &[(REUSE_PORT, "true")] } else { &[] };
+    let server = start(common, cores.as_ref(), settings).await?;
+    let processes = Nodes::on_its_port(&server, options.processes).await?;
+    let pids: Vec<u32> = server.pid().into_iter().chain(processes.pids()).collect();
+    let memory_kb = || pids.iter().map(|&pid| procfs::rss_kb(pid)).sum::<Result<u64, _>>();
     let on_board = idle::fill_board(&server, options.orders, run).await?;
     let mut source = source(&server, options).await?;
     let target = Target { authority: server.authority.clone(), path: "/ws".into(), protocol: Protocol::Orderboard };
     let nap = Duration::from_micros(options.nap_us);
-    let before_kb = server.pid().and_then(|pid| procfs::rss_kb(pid).ok());
+    let before_kb = memory_kb()?;
+    let spent: Vec<Spent> = pids.iter().map(|&pid| Spent::begin(Some(pid))).collect();
     let mut crowd = Crowd::open(&target, options.sockets, options.sources, nap, &run.stop).await?;
     let mut report = Report::new(format!("watchers: {} sockets, {on_board} orders on the board", crowd.sockets()));
     report.figure("placed", cores.map_or("server and load test share all cores".into(), |cores| cores.words()));
@@ -48,23 +54,28 @@ pub(crate) async fn run(common: &Common, options: &Watchers, run: &Run) -> Resul
         if run.stop.is_cancelled() {
             break;
         }
-        let phase = Phase { label: "watchers", rate, seconds: options.seconds as f64, server_pid: server.pid() };
+        let phase =
+            Phase { label: "watchers", rate, seconds: options.seconds as f64, server_pid: server.pid().filter(|_| options.processes == 1) };
         let measured = crowd.measure(&mut source, &phase, &run.stop).await?;
         report.parts.push(told(format!("{rate} changes/s to {} sockets", crowd.sockets()), &measured, Protocol::Orderboard));
     }
-    if let (Some(before), Some(pid)) = (before_kb, server.pid()) {
-        let after = procfs::rss_kb(pid)?;
-        report.figure(
-            "server's memory with the sockets, after it all, kB each",
-            rounded(after.saturating_sub(before) as f64 / crowd.sockets() as f64),
-        );
+    if !pids.is_empty() {
+        let each = memory_kb()?.saturating_sub(before_kb) as f64 / crowd.sockets() as f64;
+        report.figure("server's memory with the sockets, after it all, kB each", rounded(each));
     }
+    if options.processes > 1 {
+        report.figure("server processes on one port", options.processes);
+        let cpu: Vec<_> = spent.iter().map(|spent| rounded(spent.seconds()[0])).collect();
+        report.figure("CPU s of each", cpu);
+    }
+    drop(crowd);
+    processes.stop().await?;
     Ok(report)
 }
 
 /// The server under test, on a core of its own where there are several.
-pub(crate) async fn start(common: &Common, cores: Option<&Cores>) -> Result<Server, Error> {
-    let server = Server::reach_on(common, cores).await?;
+pub(crate) async fn start(common: &Common, cores: Option<&Cores>, settings: &[(&'static str, &str)]) -> Result<Server, Error> {
+    let server = Server::reach_on(common, cores, settings).await?;
     if let (Some(cores), Some(pid)) = (cores, server.pid()) {
         cores.clear(pid);
     }
