@@ -95,6 +95,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/login", post(sessions::login))
         .route("/api/logout", post(sessions::logout))
         .route("/api/me", get(sessions::me).patch(sessions::change_settings))
+        .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))
         .route("/api/categories", get(quote::categories))

@@ -137,6 +137,14 @@ pub(super) async fn me(State(api): State<Api>, Caller(session): Caller) -> Answe
     })
 }
 
+/// Who is calling, if anybody: for pages, which cannot see the cookie and whose visitors are guests as often as not.
+pub(super) async fn whose(State(api): State<Api>, MaybeCaller(session): MaybeCaller) -> Answer {
+    match session {
+        Some(session) => me(State(api), Caller(session)).await,
+        None => ok(&serde_json::Value::Null),
+    }
+}
+
 /// One's own settings.
 pub(super) async fn change_settings(State(api): State<Api>, Caller(session): Caller, Json(body): Json<Settings>) -> Answer {
     api.flow.sweep_earnings(&session.actor, body.sweeps_earnings).await?;

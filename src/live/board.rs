@@ -208,3 +208,6 @@ impl Board {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

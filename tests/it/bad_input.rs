@@ -456,6 +456,7 @@ async fn wrong_methods_paths_and_tokens_are_named() {
         "/api/login",
         "/api/logout",
         "/api/me",
+        "/api/session",
         "/api/sessions",
         "/api/categories",
         "/api/quote",

@@ -58,6 +58,12 @@ async fn the_token_works_as_a_header_and_as_a_cookie() {
     let by_header = app.get("/api/me", &user).await.expect(200);
     let by_cookie = app.send(&Request::new("GET", "/api/me").header("cookie", &format!("lang=ru; {cookie}; theme=dark"))).await;
     assert_eq!(by_cookie.expect(200), by_header);
+    let whose = |cookie: &str| Request::new("GET", "/api/session").header("cookie", cookie);
+    assert_eq!(app.send(&whose(&cookie)).await.expect(200), by_header);
+    // A page whose visitor is nobody is told so, and not refused.
+    for nobodys in ["lang=ru", "sid=", "sid=gone"] {
+        assert_eq!(app.send(&whose(nobodys)).await.expect(200), Value::Null);
+    }
     // A header that was meant to say who is calling is not made up for by the cookie.
     let both = Request::new("GET", "/api/me").header("cookie", &cookie).bearer(Some("wrong"));
     app.send(&both).await.refused(401, "unauthenticated");

@@ -44,7 +44,7 @@ pub(super) struct Inner {
     /// Diffs from these sequence numbers to the present one.
     resumes: VecDeque<(u64, Frame)>,
     /// Until when this board may hold rows whose news is still to come.
-    ahead_until: Option<Instant>,
+    pub(super) ahead_until: Option<Instant>,
 }
 
 /// A frame for all watchers.
@@ -157,7 +157,7 @@ impl Inner {
         self.changed = self.last;
         self.frames.clear();
         self.frames_bytes = 0;
-        self.forget_changes();
+        self.forget_changes(false);
     }
 
     /// Rows have come that the bus did not bring, and their news may still be on its way: for a while this board and another
@@ -166,21 +166,22 @@ impl Inner {
         self.ahead_until = Some(Instant::now() + AHEAD_FOR);
     }
 
-    /// Once it no longer is, positions from before say nothing about what came otherwise; those from then on do.
+    /// Once it no longer is, the positions that there were, the present one among them, say nothing about what came otherwise;
+    /// later ones do.
     fn is_still_ahead(&mut self) -> bool {
         if self.ahead_until.is_some_and(|until| until > Instant::now()) {
             return true;
         }
         if self.ahead_until.take().is_some() {
-            self.forget_changes();
+            self.forget_changes(true);
         }
         false
     }
 
-    fn forget_changes(&mut self) {
+    fn forget_changes(&mut self, is_direct: bool) {
         self.resumes.clear();
         self.changes.clear();
-        self.forgotten = Logged { frame: self.last, seq: self.position.seq, id: 0, removal: None, is_direct: false };
+        self.forgotten = Logged { frame: self.last, seq: self.position.seq, id: 0, removal: None, is_direct };
     }
 
     /// The last snapshot that was built, if it will do, or a new one; and the frame it holds.

@@ -1,5 +1,5 @@
 /**
- * Who is signed in, in all tabs at once. The cookie is HttpOnly, so the page asks `/api/me`; a tag in
+ * Who is signed in, in all tabs at once. The cookie is HttpOnly, so the page asks `/api/session`; a tag in
  * localStorage tells two sessions of one user apart and wakes the other tabs when it changes.
  */
 import type { Account, AccountKind, Role } from '../hub/protocol';
@@ -9,7 +9,7 @@ import { live } from './live.svelte';
 
 const TAG = 'orderboard.session';
 const SIGNED_IN = 'orderboard.signed-in';
-/** How long the socket may take to say who we are before `/api/me` is asked anyway. */
+/** How long the socket may take to say who we are before `/api/session` is asked anyway. */
 const GREETING_MS = 2_500;
 
 class Session {
@@ -42,10 +42,7 @@ class Session {
     return this.accounts.find((one) => one.account === kind) ?? null;
   }
 
-  /**
-   * A browser that never signed in learns from the socket's greeting that it is a guest: asking
-   * `/api/me` would only fill its console with a refusal.
-   */
+  /** A browser that never signed in learns from the socket's greeting that it is a guest; the others ask at once. */
   start(): void {
     if (read(SIGNED_IN) === '1') return void this.refresh();
     this.#connect();
@@ -56,15 +53,18 @@ class Session {
 
   async refresh(): Promise<void> {
     try {
-      const me = await call<Me>('GET', '/api/me');
-      this.me = me;
-      this.accounts = me.accounts;
-      this.ended = false;
-      write(SIGNED_IN, '1');
+      const me = await call<Me | null>('GET', '/api/session');
+      if (me) {
+        this.me = me;
+        this.accounts = me.accounts;
+        this.ended = false;
+        write(SIGNED_IN, '1');
+      } else {
+        this.#forget();
+      }
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
       // No answer is not "signed out": keep what is known, the socket tells the rest.
-      if (error.code === 'unauthenticated') this.#forget();
+      if (!(error instanceof ApiError)) throw error;
     }
     this.known = true;
     this.#connect();
