@@ -17,6 +17,9 @@ use crate::store::{Store, StoreError};
 /// a script cost nearly the same for one row as for thirty.
 const BUSY_FROM: usize = 4;
 const GATHER_FOR: Duration = Duration::from_millis(3);
+/// When so many come at once, the node has more to do than to be quick with each.
+const FLOODED_FROM: usize = 32;
+const GATHER_A_FLOOD_FOR: Duration = Duration::from_millis(8);
 /// Rows read and published at once.
 pub(super) const BURST_MAX: usize = 256;
 
@@ -32,14 +35,18 @@ pub async fn run(store: Store, bus: Bus, mut unsent: Unsent, mut stopping: Stopp
         if burst.subjects.is_empty() {
             return;
         }
-        let is_busy = burst.subjects.len() >= BUSY_FROM;
+        let pause = match burst.subjects.len() {
+            ..BUSY_FROM => None,
+            BUSY_FROM..FLOODED_FROM => Some(GATHER_FOR),
+            FLOODED_FROM.. => Some(GATHER_A_FLOOD_FOR),
+        };
         let span = tracing::debug_span!("publish", rows = burst.subjects.len());
         for cause in &burst.causes {
             span.follows_from(cause);
         }
         publish(&store, &bus, burst).instrument(span).await;
-        if is_busy {
-            tokio::time::sleep(GATHER_FOR).await;
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
         }
     }
 }
