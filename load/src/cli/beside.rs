@@ -26,10 +26,12 @@ pub(crate) struct Fanout {
 /// Other servers at the same work, side by side with ours and with the floor
 ///
 /// For each: the highest rate of a ladder at which p99 stays below a second and nothing is lost, processor time a delivery
-/// and p99 at 50 changes a second, memory of an idle socket. `load/peers/setup` installs them.
+/// and p99 at 50 changes a second, memory of an idle socket, and how ours compares. Each is alone on the same core, at its
+/// defaults but for what its documentation advises for this work; Redis, where one is needed, is with the client.
+/// `load/peers/setup` installs them.
 #[derive(Args, Clone)]
 pub(crate) struct Peers {
-    #[arg(value_enum, default_values = ["socketio", "ws", "nats", "nchan", "mosquitto", "socketioxide"])]
+    #[arg(value_enum, default_values = ["socketio", "ws", "socketioxide", "nchan", "nchan-redis", "nats", "mosquitto"])]
     pub(crate) peers: Vec<Peer>,
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=18_000))]
     pub(crate) sockets: u64,
@@ -39,7 +41,7 @@ pub(crate) struct Peers {
     /// Seconds of each step of the ladder
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) step_seconds: u64,
-    /// A short ladder
+    /// A shorter ladder that ends at the first rate that is too much, with fewer seconds for each rate
     #[arg(long)]
     pub(crate) quick: bool,
     /// Without ours and the floor
