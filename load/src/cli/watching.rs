@@ -91,6 +91,9 @@ pub(crate) struct Idle {
 /// checksum of the server has proved its copy; times run from the cut, the spread included. Meanwhile orders are created at
 /// a rate, and two executors each race for them: `create` runs from when the order was due, `accept` from when its customer
 /// has read the 201.
+///
+/// With --restart-node the sockets are at a second node, which is killed by kill -9 and started again on the same port; times
+/// run from the kill. Orders go on at the node that stays, and from its return on at the one that died, too.
 #[derive(Args, Clone)]
 pub(crate) struct Storm {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=18_000))]
@@ -107,6 +110,9 @@ pub(crate) struct Storm {
     /// Seconds within which all must be back
     #[arg(long, default_value_t = 10.0)]
     pub(crate) within_s: f64,
+    /// Kills the sockets' node and starts it again, instead of cutting the sockets only; not with --url
+    #[arg(long)]
+    pub(crate) restart_node: bool,
 }
 
 /// What do readers that stall, or are torn away, cost the others and the server?

@@ -40,16 +40,16 @@ impl Shown {
     }
 
     fn row(&self, ours: Option<&Self>) -> (String, Vec<Value>) {
-        let best = |value: fn(&Measured) -> f64| self.best.as_ref().map_or(Value::Null, |best| rounded(value(best)));
+        let whole = |value: Option<f64>| value.map_or(Value::Null, |value| Value::from(value.round() as u64));
         let ratio = |value: fn(&Self) -> f64| match ours {
             Some(ours) if value(self) > 0.0 => rounded(value(ours) / value(self)),
             _ => Value::Null,
         };
         let cells = vec![
-            best(|best| best.rate),
-            best(|best| best.deliveries_per_s().round()),
-            best(p99_ms),
-            self.lost_at.map_or(Value::Null, Value::from),
+            whole(self.best.as_ref().map(|best| best.rate)),
+            whole(self.best.as_ref().map(Measured::deliveries_per_s)),
+            self.best.as_ref().map_or(Value::Null, |best| rounded(p99_ms(best))),
+            whole(self.lost_at),
             rounded(self.cpu_us()),
             rounded(p99_ms(&self.steady)),
             self.steady.seen.lost.into(),

@@ -33,7 +33,7 @@ pub(crate) async fn run(common: &Common, options: &Peers, run: &Run) -> Result<R
     let servers = options.peers.len() as u32 + if options.only_peers { 0 } else { 2 };
     let minutes = |time: Duration| (time * servers).as_secs_f64() / 60.0;
     eprintln!(
-        "peers: {servers} servers, about {:.0} minutes if each climbs to the ladder's end, {:.0} at the very most",
+        "peers: {servers} to measure: about {:.0} minutes if each climbs to the ladder's end, {:.0} at the very most",
         minutes(plan.usual()).ceil(),
         minutes(plan.limit()).ceil()
     );
