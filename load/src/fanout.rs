@@ -86,8 +86,9 @@ impl Drop for FloorProcess {
 /// All that a run has started.
 pub(crate) struct Bench {
     cores: Option<Cores>,
-    server: Server,
+    /// Ends before its Redis does.
     floor: FloorProcess,
+    server: Server,
     redis_url: String,
     redis_prefix: String,
 }

@@ -17,9 +17,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Dropping them kills them; `stop` ends them in good order.
 pub(crate) struct Nodes {
-    workers: Vec<Worker>,
+    nodes: Vec<Node>,
     /// The one that was started last; the first server when there is none besides.
     pub(crate) last: Arc<str>,
+}
+
+struct Node {
+    program: Program,
+    log: PathBuf,
+    worker: Worker,
 }
 
 /// Where the first server keeps what they share.
@@ -54,7 +60,7 @@ async fn like(server: &Server) -> Result<(Program, PathBuf), Error> {
 impl Nodes {
     /// As many as make `nodes` together with `server`.
     pub(crate) async fn beside(server: &Server, nodes: u64) -> Result<Self, Error> {
-        let mut all = Self { workers: Vec::new(), last: server.authority.clone() };
+        let mut all = Self { nodes: Vec::new(), last: server.authority.clone() };
         if nodes <= 1 {
             return Ok(all);
         }
@@ -62,27 +68,29 @@ impl Nodes {
         for n in 2..=nodes {
             // Free now; nobody else is expected to take it before the node does.
             let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-            let mut worker = Worker::spawn(&program.with("ORDERBOARD_LISTEN", &address), &directory.join(format!("node-{n}.log")))?;
+            let (program, log) = (program.with("ORDERBOARD_LISTEN", &address), directory.join(format!("node-{n}.log")));
+            let mut worker = Worker::spawn(&program, &log)?;
             eprintln!("server: node {n} on {address}");
             all.last = address.into();
             all.wait_until_ready(server, n, &mut worker).await?;
-            all.workers.push(worker);
+            all.nodes.push(Node { program, log, worker });
         }
         Ok(all)
     }
 
     /// As many as make `processes` together with `server`, which shares its port with them.
     pub(crate) async fn on_its_port(server: &Server, processes: u64) -> Result<Self, Error> {
-        let mut all = Self { workers: Vec::new(), last: server.authority.clone() };
+        let mut all = Self { nodes: Vec::new(), last: server.authority.clone() };
         if processes <= 1 {
             return Ok(all);
         }
         let (program, directory) = like(server).await?;
         let program = program.with("ORDERBOARD_LISTEN", &server.authority).with(REUSE_PORT, &true);
         for n in 2..=processes {
-            let mut worker = Worker::spawn(&program, &directory.join(format!("process-{n}.log")))?;
+            let log = directory.join(format!("process-{n}.log"));
+            let mut worker = Worker::spawn(&program, &log)?;
             worker.until_ready().await?;
-            all.workers.push(worker);
+            all.nodes.push(Node { program: program.clone(), log, worker });
         }
         eprintln!("server: {processes} processes on {}", server.authority);
         Ok(all)
@@ -100,14 +108,27 @@ impl Nodes {
         Ok(())
     }
 
+    /// kill -9, and a start at the same address; returns once it is ready again.
+    pub(crate) async fn restart_last(&mut self, server: &Server) -> Result<(), Error> {
+        let number = self.nodes.len() as u64 + 1;
+        let Some(Node { program, log, worker }) = self.nodes.pop() else {
+            return Err(Error::Usage("there is no node besides the first".into()));
+        };
+        worker.kill().await?;
+        let mut worker = Worker::spawn(&program, &log)?;
+        self.wait_until_ready(server, number, &mut worker).await?;
+        self.nodes.push(Node { program, log, worker });
+        Ok(())
+    }
+
     /// Of each one besides the first.
     pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
-        self.workers.iter().filter_map(Worker::pid)
+        self.nodes.iter().filter_map(|node| node.worker.pid())
     }
 
     /// None may have ended by itself.
     pub(crate) async fn stop(self) -> Result<(), Error> {
-        for mut worker in self.workers {
+        for Node { mut worker, .. } in self.nodes {
             if let Some(status) = worker.ended()? {
                 return Err(Error::Server(format!("a node has ended by itself ({status}):\n{}", worker.last_words())));
             }

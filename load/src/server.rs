@@ -84,6 +84,12 @@ impl Server {
         Client::new(self.authority.clone(), token, self.timeout)
     }
 
+    /// The same installation by another of its nodes, which lives and dies apart from it.
+    pub(crate) fn node_at(&self, authority: Arc<str>) -> Self {
+        let (orderboard, environment, database_url) = (self.orderboard.clone(), self.environment.clone(), self.database_url.clone());
+        Self { authority, timeout: self.timeout, pid: None, orderboard, environment, database_url, own: None }
+    }
+
     /// A guest's at another node.
     pub(crate) fn client_of(&self, authority: Arc<str>) -> Client {
         Client::new(authority, None, self.timeout)

@@ -9,7 +9,7 @@ use crate::support::bazaar::Bazaar;
 use crate::support::redises::Cluster;
 
 fn news_key(bazaar: &Bazaar) -> String {
-    format!("{{{}}}:news:meta", bazaar.nodes[0].config.redis_prefix)
+    format!("{{{}}}:news:meta", bazaar.pair.nodes[0].config.redis_prefix)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,7 +37,7 @@ async fn the_death_of_the_node_that_owns_our_slot_costs_nothing_but_speed() {
 async fn a_slot_that_moves_is_followed() {
     let cluster = Cluster::start().await;
     let mut bazaar = Bazaar::open(cluster.url()).await;
-    let streams = bazaar.nodes[0].config.billing_streams.clone();
+    let streams = bazaar.pair.nodes[0].config.billing_streams.clone();
     for key in [news_key(&bazaar), format!("{streams}:requests"), format!("{streams}:responses"), news_key(&bazaar)] {
         let to = (cluster.owner(&key, 0).await + 1) % 3;
         cluster.move_slot(&key, to).await;

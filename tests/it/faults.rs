@@ -9,20 +9,18 @@ use tokio::time::Instant;
 
 use crate::support::market::{Market, Tally};
 use crate::support::node::signal_redis;
-use crate::support::{DEADLINE, OwnMariaDb, OwnRedis, State, TestApp, User, Watcher, tell_redis, until_within};
+use crate::support::pair::Pair;
+use crate::support::{DEADLINE, OwnMariaDb, OwnRedis, TestApp, tell_redis, until_within};
 
 /// After the broken thing is back, every client is right within this.
 const HEALED: Duration = Duration::from_secs(2);
 /// While Redis is away the boards keep moving within about a second; twice that is allowed on a busy machine.
 const MOVING: Duration = Duration::from_secs(2);
-const BOARDS: [&str; 3] = ["all", "category:it", "category:repair"];
 
 /// Two nodes over a Redis of their own, a market on both, and watchers on both.
 struct Scene {
     redis: OwnRedis,
-    nodes: [TestApp; 2],
-    watchers: Vec<Watcher>,
-    prober: User,
+    pair: Pair,
     market: Market,
 }
 
@@ -30,18 +28,9 @@ impl Scene {
     async fn open() -> Self {
         let redis = OwnRedis::start().await;
         let first = TestApp::start_with(|config| config.redis_url = redis.url().to_owned()).await;
-        let nodes = [first.beside().await, first];
-        let prober = nodes[0].customer(1_000_000_000).await;
-        let mut watchers = Vec::new();
-        for node in &nodes {
-            let mut watcher = node.watcher(Some(&prober.token)).await;
-            for board in BOARDS {
-                watcher.watch(board).await;
-            }
-            watchers.push(watcher);
-        }
-        let market = Market::at(&[&nodes[0], &nodes[1]], 3, Duration::from_millis(5)).await;
-        let mut scene = Self { redis, nodes, watchers, prober, market };
+        let pair = Pair::with(first).await;
+        let market = Market::at(&[&pair.nodes[0], &pair.nodes[1]], 3, Duration::from_millis(5)).await;
+        let mut scene = Self { redis, pair, market };
         scene.probe(MOVING).await;
         scene
     }
@@ -50,57 +39,25 @@ impl Scene {
         tell_redis(self.redis.url(), command).await
     }
 
-    /// Posts an order on one node and waits for it on the other's socket, and for its hold.
     async fn probe(&mut self, limit: Duration) -> Duration {
-        let order = self.nodes[0].order(&self.prober, 1_000).await;
-        let answered = Instant::now();
-        let board_and_own = |state: &State| state.board("all").has(order) && state.status(order) == Some("open");
-        self.watchers[1].until_within("a change while something is broken", limit, board_and_own).await;
-        answered.elapsed()
+        self.pair.probe(limit).await
     }
 
-    /// Probes for a while; the longest delay.
-    async fn probe_for(&mut self, time: Duration) -> Duration {
-        let (started, mut longest, mut count) = (Instant::now(), Duration::ZERO, 0);
-        while started.elapsed() < time {
-            longest = longest.max(self.probe(MOVING).await);
-            count += 1;
-        }
-        println!("{count} probes from node to node in {time:?}, the slowest {longest:?}");
-        longest
+    async fn probe_for(&mut self, time: Duration) {
+        self.pair.probe_for(time, MOVING).await;
     }
 
     /// The market closes; every watcher, and a new one on each node, shows what the tables have by `deadline`.
     async fn close_right_by(mut self, deadline: Instant) -> Tally {
         let tally = self.market.close().await;
-        let sql = &self.nodes[0].sql;
-        let (available, held): (i64, i64) = sqlx::query_as("select available, held from accounts where user_id = ? and kind = 'wallet'")
-            .bind(self.prober.id)
-            .fetch_one(sql)
-            .await
-            .unwrap();
-        for watcher in &mut self.watchers {
-            for board in BOARDS {
-                watcher.until_true(sql, board, deadline).await;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            watcher.until_within("the balance", left, |state| state.balance("wallet") == Some((available, held))).await;
-        }
-        println!(
-            "right {:?} before the deadline; {:?}, the slowest answer {:?}",
-            deadline.saturating_duration_since(Instant::now()),
-            tally.answers,
-            tally.slowest
-        );
-        for watcher in &mut self.watchers {
-            watcher.until_proven("all").await;
-        }
-        for node in &self.nodes {
+        let left = self.pair.until_right(deadline).await;
+        println!("right {left:?} before the deadline; {:?}, the slowest answer {:?}", tally.answers, tally.slowest);
+        for node in &self.pair.nodes {
             let mut newcomer = node.watcher(None).await;
             newcomer.watch("all").await;
-            newcomer.until_true(sql, "all", Instant::now() + HEALED).await;
+            newcomer.until_true(&node.sql, "all", Instant::now() + HEALED).await;
         }
-        self.nodes[0].assert_books_balance().await;
+        self.pair.nodes[0].assert_books_balance().await;
         tally
     }
 }
@@ -146,12 +103,12 @@ async fn boards_keep_moving_and_money_goes_on_while_redis_is_dead() {
     for _ in 0..2 {
         scene.redis.kill().await;
         scene.probe_for(Duration::from_secs(3)).await;
-        let ready = scene.nodes[0].call("GET", "/readyz", None, &Value::Null).await.expect(200);
+        let ready = scene.pair.nodes[0].call("GET", "/readyz", None, &Value::Null).await.expect(200);
         assert_eq!(ready["redis"], "down", "told, and no reason to send people away");
         // Money from outside, too.
-        let topup = scene.nodes[0].post("/api/topups", &scene.prober, &json!({"amount": 500})).await.expect(201);
+        let topup = scene.pair.nodes[0].post("/api/topups", &scene.pair.prober, &json!({"amount": 500})).await.expect(201);
         let path = format!("/api/sandbox/topups/{}", topup["id"]);
-        assert_eq!(scene.nodes[1].post(&path, &scene.prober, &json!({"result": "paid"})).await.expect(200)["status"], "received");
+        assert_eq!(scene.pair.nodes[1].post(&path, &scene.pair.prober, &json!({"result": "paid"})).await.expect(200)["status"], "received");
         scene.redis.start_again().await;
         scene.probe_for(Duration::from_millis(700)).await;
     }

@@ -11,9 +11,9 @@ use super::lossy::Proxy;
 use crate::check::Check;
 use crate::error::Error;
 use crate::http::Client;
-use crate::money::Dice;
 use crate::money::services::Services;
 use crate::money::workers::{Program, Worker};
+use crate::money::{Dice, Strikes};
 
 pub(super) const NODES: usize = 2;
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -30,8 +30,7 @@ enum Strike {
     Node,
 }
 
-/// Drawn without putting back, so that a short run has each.
-const BAG: [Strike; 3] = [Strike::Redis, Strike::RedisEmptied, Strike::Node];
+const KINDS: [Strike; 3] = [Strike::Redis, Strike::RedisEmptied, Strike::Node];
 
 #[derive(Default, Clone, Copy)]
 pub(super) struct Kills {
@@ -122,34 +121,25 @@ impl Site {
 
     /// Strikes every few seconds until it is over and each kind has happened, and leaves everything running.
     pub(super) async fn suffer(&mut self, seed: u64, over: &CancellationToken, stop: &CancellationToken) -> Result<(), Error> {
-        let mut dice = Dice::new(seed);
-        let mut bag = Vec::new();
-        let mut next = Instant::now() + Duration::from_millis(dice.between(STRIKE_EVERY_MS.0, STRIKE_EVERY_MS.1));
-        let mut next_cuts: Vec<Instant> = (0..NODES).map(|_| after(&mut dice, CUT_EVERY_MS)).collect();
+        let mut strikes = Strikes::new(seed, &KINDS, STRIKE_EVERY_MS);
+        let mut next_cuts: Vec<Instant> = (0..NODES).map(|_| strikes.dice.soon(CUT_EVERY_MS)).collect();
         let mut struck = 0;
-        while !stop.is_cancelled() && (struck < BAG.len() || !over.is_cancelled()) {
+        while !stop.is_cancelled() && (struck < KINDS.len() || !over.is_cancelled()) {
             tokio::time::sleep(LOOK_EVERY).await;
             self.look_after()?;
             for (proxy, next_cut) in self.proxies.iter().zip(&mut next_cuts) {
                 if Instant::now() >= *next_cut {
                     proxy.cut();
-                    *next_cut = after(&mut dice, CUT_EVERY_MS);
+                    *next_cut = strikes.dice.soon(CUT_EVERY_MS);
                 }
             }
-            if Instant::now() < next {
-                continue;
-            }
-            if bag.is_empty() {
-                bag.extend(BAG);
-                dice.shuffle(&mut bag);
-            }
-            if let Some(strike) = bag.pop() {
+            if let Some(strike) = strikes.due() {
                 let begun = Instant::now();
-                self.strike(strike, &mut dice).await?;
+                self.strike(strike, &mut strikes.dice).await?;
                 eprintln!("feed: kill -9: {strike:?}, there again after {:.1} s", begun.elapsed().as_secs_f64());
                 struck += 1;
+                strikes.pause();
             }
-            next = after(&mut dice, STRIKE_EVERY_MS);
         }
         Ok(())
     }
@@ -191,8 +181,4 @@ impl Site {
         }
         Ok(())
     }
-}
-
-fn after(dice: &mut Dice, (least, most): (u64, u64)) -> Instant {
-    Instant::now() + Duration::from_millis(dice.between(least, most))
 }

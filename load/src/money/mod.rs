@@ -15,10 +15,12 @@ mod queue;
 pub(crate) mod redis;
 pub(crate) mod services;
 mod speed;
+mod strikes;
 pub(crate) mod workers;
 
 pub(crate) use checks::checks;
 pub(crate) use dice::Dice;
+pub(crate) use strikes::Strikes;
 
 pub(crate) async fn run(common: &Common, options: &Money, run: &Run) -> Result<Report, Error> {
     if options.chaos {

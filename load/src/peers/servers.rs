@@ -1,6 +1,7 @@
 //! The servers that ours is compared with, each started fresh, on the server's core, with a configuration that its own
 //! documentation would give it for this work. `load/peers/setup` installs them.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,9 +17,11 @@ use crate::watch::protocol::{Protocol, TOPIC};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
-const WORKER_AFTER: Duration = Duration::from_millis(300);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Sockets that a server is told it may have.
 const SOCKETS_MAX: u64 = 19_000;
+/// Where Nchan is given what it is to hand out.
+const PUBLISH_PATH: &str = "/pub";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Peer {
@@ -26,6 +29,8 @@ pub(crate) enum Peer {
     Ws,
     Nats,
     Nchan,
+    /// What is published travels through Redis, as between several nginx
+    NchanRedis,
     Mosquitto,
     Socketioxide,
 }
@@ -61,7 +66,7 @@ impl Process {
                 let told = std::fs::read_to_string(log).unwrap_or_default();
                 return Err(Error::Server(format!("it does not listen: {}", told.trim_end())));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 }
@@ -134,7 +139,7 @@ impl Running {
             Peer::Socketio | Peer::Ws | Peer::Socketioxide => Way::Redis { channel: TOPIC.into(), bytes },
             Peer::Nats => Way::Nats { subject: TOPIC.into(), bytes },
             Peer::Mosquitto => Way::Mqtt { topic: TOPIC.into(), bytes },
-            Peer::Nchan => Way::Http { authority: self.authority.clone(), path: "/pub".into(), bytes },
+            Peer::Nchan | Peer::NchanRedis => Way::Http { authority: self.authority.clone(), path: PUBLISH_PATH.into(), bytes },
         }
     }
 
@@ -144,25 +149,31 @@ impl Running {
 }
 
 impl Peer {
+    /// As it is asked for.
+    pub(super) fn name(self) -> String {
+        clap::ValueEnum::to_possible_value(&self).map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     pub(super) fn start(self, ground: &Ground, cores: Option<&Cores>) -> Result<Running, Error> {
         let (port, inner) = (free_port()?, free_port()?);
         let authority = format!("127.0.0.1:{port}");
         let log = ground.dir.join("server.log");
         let mut process = Process::spawn(self.command(ground, port, inner)?, &log, cores)?;
         process.wait_until_listening(port, &log)?;
-        // nginx listens before its worker is there.
-        std::thread::sleep(WORKER_AFTER);
+        if matches!(self, Peer::Nchan | Peer::NchanRedis) {
+            wait_until_publishing(port)?;
+        }
         let (protocol, path) = match self {
             Peer::Socketio | Peer::Socketioxide => (Protocol::SocketIo, "/socket.io/?EIO=4&transport=websocket"),
             Peer::Ws => (Protocol::Plain, "/"),
             Peer::Nats => (Protocol::Nats, "/"),
             Peer::Mosquitto => (Protocol::Mqtt, "/mqtt"),
-            Peer::Nchan => (Protocol::Plain, "/sub"),
+            Peer::Nchan | Peer::NchanRedis => (Protocol::Plain, "/sub"),
         };
         let publish_port = match self {
             Peer::Socketio | Peer::Ws | Peer::Socketioxide => ground.redis_port,
             Peer::Nats | Peer::Mosquitto => inner,
-            Peer::Nchan => port,
+            Peer::Nchan | Peer::NchanRedis => port,
         };
         Ok(Running {
             target: Target { authority: authority.as_str().into(), path: path.into(), protocol },
@@ -198,8 +209,9 @@ impl Peer {
                 command = Command::new("mosquitto");
                 command.arg("-c").arg(&config);
             }
-            Peer::Nchan => {
-                std::fs::write(&config, nginx(port, &ground.dir))?;
+            Peer::Nchan | Peer::NchanRedis => {
+                let redis_port = (self == Peer::NchanRedis).then_some(ground.redis_port);
+                std::fs::write(&config, nginx(port, redis_port, &ground.dir))?;
                 command = Command::new("nginx");
                 command.arg("-p").arg(&ground.dir).arg("-c").arg(&config);
             }
@@ -227,7 +239,33 @@ fn mosquitto(port: u16, inner: u16) -> String {
     )
 }
 
-fn nginx(port: u16, dir: &Path) -> String {
+/// nginx listens before its worker is there, and its worker before it has reached Redis.
+fn wait_until_publishing(port: u16) -> Result<(), Error> {
+    let give_up = Instant::now() + READY_WITHIN;
+    loop {
+        let answer = publish_once(port).unwrap_or_else(|error| error.to_string());
+        if answer.starts_with("HTTP/1.1 2") {
+            return Ok(());
+        }
+        if Instant::now() > give_up {
+            return Err(Error::Server(format!("it does not publish: {}", answer.lines().next().unwrap_or_default())));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn publish_once(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(READY_WITHIN))?;
+    write!(stream, "POST {PUBLISH_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn nginx(port: u16, redis_port: Option<u16>, dir: &Path) -> String {
+    let redis = redis_port.map_or(String::new(), |port| format!("upstream redis {{ nchan_redis_server redis://127.0.0.1:{port}; }}\n"));
+    let pass = redis_port.map_or("", |_| "nchan_redis_pass redis;");
     let dir = dir.display();
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {dir}/{name};\n")).concat();
     format!(
@@ -235,10 +273,10 @@ fn nginx(port: u16, dir: &Path) -> String {
          worker_processes 1;\ndaemon off;\npid {dir}/nginx.pid;\nerror_log {dir}/nginx.log warn;\n\
          events {{ worker_connections {SOCKETS_MAX}; }}\n\
          http {{\naccess_log off;\ntcp_nodelay on;\nkeepalive_requests 1000000000;\nkeepalive_timeout 1h;\n{places}\
-         nchan_shared_memory_size 512M;\nnchan_message_buffer_length 1000;\nnchan_message_timeout 10s;\n\
+         nchan_shared_memory_size 512M;\nnchan_message_buffer_length 1000;\nnchan_message_timeout 10s;\n{redis}\
          server {{\nlisten 127.0.0.1:{port} backlog=4096;\n\
-         location = /sub {{ nchan_subscriber websocket; nchan_channel_id {TOPIC}; nchan_subscriber_first_message newest; }}\n\
-         location = /pub {{ nchan_publisher http; nchan_channel_id {TOPIC}; }}\n}}\n}}\n",
+         location = /sub {{ nchan_subscriber websocket; nchan_channel_id {TOPIC}; nchan_subscriber_first_message newest; {pass} }}\n\
+         location = {PUBLISH_PATH} {{ nchan_publisher http; nchan_channel_id {TOPIC}; {pass} }}\n}}\n}}\n",
         if getuid().is_root() { "user root;\n" } else { "" }
     )
 }

@@ -1,11 +1,12 @@
 //! What a run found, for people, as JSON and as a page: figures, latencies, the verdict. In reading order: `latency` and
-//! `series` one kind of latency, `chart` a drawing, `page` all of it as one HTML file, `machine` what it was measured on.
+//! `series` one kind of latency, `table` rows side by side, `chart` a drawing, `page` all of it as one HTML file, `machine` what it was measured on.
 
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::chart::{Chart, Line};
 pub(crate) use self::latency::Latency;
 pub(crate) use self::series::seconds_now;
+pub(crate) use self::table::Table;
 use crate::check::Verdict;
 
 mod chart;
@@ -13,6 +14,7 @@ mod latency;
 mod machine;
 mod page;
 mod series;
+mod table;
 
 pub(crate) use self::page::write;
 
@@ -22,6 +24,7 @@ pub(crate) struct Report {
     title: String,
     figures: Vec<(String, Value)>,
     latencies: Vec<(String, Latency)>,
+    pub(crate) table: Option<Table>,
     pub(crate) charts: Vec<Chart>,
     pub(crate) verdict: Verdict,
     pub(crate) parts: Vec<Report>,
@@ -65,6 +68,9 @@ impl Report {
             "title": self.title, "passed": self.passed(), "figures": figures,
             "latencies": latencies, "verdict": self.verdict.json(),
         });
+        if let Some(table) = &self.table {
+            object["table"] = table.json();
+        }
         if !self.parts.is_empty() {
             object["parts"] = self.parts.iter().map(Report::json).collect();
         }
@@ -76,6 +82,9 @@ impl Report {
         let width = self.figures.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
         for (name, value) in &self.figures {
             println!("{name:<width$}  {}", readable(value));
+        }
+        if let Some(table) = &self.table {
+            print!("\n{}", table.text());
         }
         if self.latencies.iter().any(|(_, l)| l.count() > 0) {
             self.print_latencies();

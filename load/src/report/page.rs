@@ -7,6 +7,7 @@ use std::path::Path;
 use super::chart::{Axes, Chart, LINES_MAX, Line};
 use super::latency::{Latency, QUANTILES};
 use super::series::Point;
+use super::table::{self, Table};
 use super::{Report, machine, readable};
 use crate::cli::Common;
 use crate::error::Error;
@@ -55,6 +56,7 @@ fn section(out: &mut String, report: &Report, resources: &[Chart]) {
     if !report.figures.is_empty() {
         table(out, report.figures.iter().map(|(name, value)| (name.as_str(), readable(value))));
     }
+    report.table.iter().for_each(|table| side_by_side(out, table));
     verdict(out, report);
     latencies(out, report);
     let own = latency_charts(report);
@@ -65,6 +67,22 @@ fn table<'a>(out: &mut String, rows: impl Iterator<Item = (&'a str, String)>) {
     out.push_str(r#"<div class="card"><table class="facts">"#);
     for (name, value) in rows {
         let _ = write!(out, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), escaped(&value));
+    }
+    out.push_str("</table></div>");
+}
+
+fn side_by_side(out: &mut String, table: &Table) {
+    out.push_str(r#"<div class="card"><table class="numbers"><thead><tr><th></th>"#);
+    for head in &table.heads {
+        let _ = write!(out, "<th>{}</th>", escaped(head).replace('\n', "<br>"));
+    }
+    out.push_str("</tr></thead>");
+    for (name, cells) in &table.rows {
+        let _ = write!(out, "<tr><td>{}</td>", escaped(name));
+        for cell in cells {
+            let _ = write!(out, "<td>{}</td>", escaped(&table::shown(cell)));
+        }
+        out.push_str("</tr>");
     }
     out.push_str("</table></div>");
 }
@@ -185,10 +203,11 @@ mod tests {
         check.problems.add(|| EVIL.into());
         report.verdict.add([check]);
         report.charts.push(Chart::over_time(EVIL, vec![Line { name: EVIL.into(), points: vec![(0.0, 1.0), (1.0, 2.0)] }]));
+        report.table = Some(Table { heads: vec![EVIL], rows: vec![(EVIL.into(), vec![EVIL.into()])] });
         report.parts.push(Report::new(EVIL));
         let page = page(&[("command", EVIL.into())], &report, &[]);
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("src='"), "{page}");
-        assert!(page.matches("&lt;script&gt;").count() >= 8);
+        assert!(page.matches("&lt;script&gt;").count() >= 11);
     }
 
     #[test]

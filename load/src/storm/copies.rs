@@ -93,6 +93,10 @@ impl Copies {
         Self { tag, frames: Mutex::default(), recent: Mutex::default() }
     }
 
+    pub(crate) fn tag(&self) -> &str {
+        &self.tag
+    }
+
     /// What a frame says.
     pub(crate) fn read(&self, raw: &[u8], is_binary: bool) -> Result<Arc<News>, Error> {
         // Anything else is for one socket alone.

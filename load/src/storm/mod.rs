@@ -1,5 +1,6 @@
 //! Everybody loses the connection at once, and comes back. In reading order: `line` one websocket, `copies` what is shared
-//! between them, `seat` one watcher, `pressure` the work that goes on meanwhile, `proof` whether all copies are exact.
+//! between them, `seat` one watcher, `pressure` the work that goes on meanwhile, `mortal` the node that dies if one is to,
+//! `proof` whether all copies are exact, `told` what came of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use self::pressure::{Phase, Pressure};
+use self::mortal::{Mortal, Returned};
+use self::pressure::Pressure;
 use self::seat::{Hall, Seat};
-use crate::check::Check;
 use crate::cli::Storm;
 use crate::error::Error;
 use crate::market::{self, Wanted};
@@ -24,14 +25,14 @@ use crate::{Run, procfs};
 
 pub(crate) mod copies;
 pub(crate) mod line;
+mod mortal;
 pub(crate) mod pressure;
 pub(crate) mod proof;
 pub(crate) mod seat;
+mod told;
 
 /// SELECTs of the board that the server has sent to its database.
 const BOARD_LOADS: &str = "orderboard_board_loads_total";
-const ACCEPT_P99_MS_MAX: f64 = 100.0;
-const BOARD_LOADS_MAX: f64 = 1.0;
 const OPENING_MAX: usize = 128;
 const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -50,24 +51,48 @@ enum Signal {
         at: Instant,
         cold: bool,
     },
+    /// The connection will break; after that the same.
+    NodeDies {
+        at: Instant,
+        cold: bool,
+    },
     End,
 }
+
+/// Where orders go on, when one of two nodes dies.
+const STAYED: &str = " at the node that stayed";
+const RETURNED: &str = " at the node that returned";
 
 /// Phases of the hall.
 const CALM_PHASE: usize = 0;
 const STORMS: [(&str, bool); 2] = [("resuming", false), ("cold", true)];
 
 pub(crate) async fn run(server: &Server, options: &Storm, run: &Run) -> Result<Report, Error> {
+    let mut mortal = if options.restart_node { Some(Mortal::beside(server).await?) } else { None };
+    let ended = weather(server, mortal.as_mut(), options, run).await?;
+    if let Some(mortal) = mortal {
+        mortal.stop().await?;
+    }
+    Ok(ended)
+}
+
+async fn weather(server: &Server, mut mortal: Option<&mut Mortal>, options: &Storm, run: &Run) -> Result<Report, Error> {
     let database = server.database().await?;
     fill_board(server, options.orders, run).await?;
     let tokens = server.tokens(options.sockets, "executor", 0).await?;
-    let tag = format!("{} storm", run.tag);
-    let hall = Hall::new(server.authority.clone(), tag.clone(), 1 + STORMS.len());
-    let pressure = Pressure::new(server, &hall, &tag, options.rate, 1 + STORMS.len()).await?;
+    let authority = mortal.as_ref().map_or(&server.authority, |mortal| &mortal.node.authority).clone();
+    let hall = Hall::new(authority, format!("{} storm", run.tag), 1 + STORMS.len());
+    let pressure = Pressure::new(server, &hall, hall.tag(), options.rate, 1 + STORMS.len()).await?;
+    if let Some(mortal) = &mut mortal {
+        mortal.hire(&hall, options.rate, (STORMS.len(), 1 + STORMS.len())).await?;
+    }
     let (signal, _) = watch::channel(Signal::Stay);
     let mut report = Report::new(format!(
-        "storm: {} sockets, {} orders on the board, {} orders a second",
-        options.sockets, options.orders, options.rate
+        "storm: {} sockets, {} orders on the board, {} orders a second{}",
+        options.sockets,
+        options.orders,
+        options.rate,
+        if options.restart_node { "; their node dies and returns" } else { "" }
     ));
     let mut crowd = Crowd::gather(&hall, &tokens, options, &signal);
     let joined = crowd.all_proved(options.sockets, "storm: joining", run).await;
@@ -89,22 +114,37 @@ pub(crate) async fn run(server: &Server, options: &Storm, run: &Run) -> Result<R
         locked(&hall.back).clear();
         locked(&hall.proved).clear();
         hall.enter(1 + n);
-        signal.send_replace(Signal::Cut { at: Instant::now(), cold });
+        let returned = crowd.lose(&signal, mortal.as_deref_mut(), cold).await?;
         let proved = crowd.all_proved(options.sockets, "storm: coming back", run).await;
         hall.enter(CALM_PHASE);
         let loads = server.metric_if_known(BOARD_LOADS).await?.zip(loads).map(|(after, before)| after - before);
-        let storm = Storming { name, proved, loads, snapshots: hall.snapshots.load(Ordering::Relaxed) - snapshots, cpu_s: spent.seconds() };
+        let mut storm = told::Storm {
+            name,
+            proved,
+            loads: vec![("", loads)],
+            snapshots: hall.snapshots.load(Ordering::Relaxed) - snapshots,
+            cpu_s: spent.seconds(),
+        };
+        if let Some(mortal) = &mortal {
+            // It has counted from its return on.
+            storm.loads = vec![(STAYED, loads), (RETURNED, mortal.node.metric_if_known(BOARD_LOADS).await?)];
+            storm.cpu_s[0] = mortal.cpu_s();
+        }
         storm.tell(&mut report, &hall, options);
         tokio::time::sleep(CALM).await;
+        if let Some(returned) = returned {
+            told::returned(&mut report, name, returned).await?;
+        }
     }
     let (phases, orders) = pressing.end().await?;
-    let boards = proof::boards(&mut server.client(None), &crowd.copies, &database, MEET_WITHIN).await?;
-    if let Some(pid) = server.pid() {
-        report.figure("RSS of the server afterwards kB", procfs::rss_kb(pid)?);
+    let node = mortal.as_ref().map_or(server, |mortal| &mortal.node);
+    let boards = proof::boards(&mut node.client(None), &crowd.copies, &database, MEET_WITHIN).await?;
+    if let Some(pid) = mortal.as_ref().map_or(server.pid(), |mortal| mortal.pid()) {
+        report.figure("RSS of the sockets' server afterwards kB", procfs::rss_kb(pid)?);
     }
     signal.send_replace(Signal::End);
     crowd.tasks.shutdown().await;
-    accepts(&mut report, &phases);
+    told::phases(&mut report, &phases, if mortal.is_some() { STAYED } else { "" });
     report.figure("frames read", hall.frames.load(Ordering::Relaxed));
     report.figure("resyncs after a gap", hall.resyncs.load(Ordering::Relaxed));
     report.figure("connections refused or lost", hall.losses());
@@ -121,72 +161,6 @@ async fn fill_board(server: &Server, orders: u64, run: &Run) -> Result<(), Error
     match produced.problems.count {
         0 => Ok(()),
         count => Err(Error::Server(format!("{count} orders could not be created: {:?}", produced.problems.examples))),
-    }
-}
-
-/// One storm, measured.
-struct Storming {
-    name: &'static str,
-    proved: Latency,
-    loads: Option<f64>,
-    snapshots: u64,
-    cpu_s: [f64; 3],
-}
-
-impl Storming {
-    fn tell(self, report: &mut Report, hall: &Hall, options: &Storm) {
-        let name = self.name;
-        let (proved_s, count) = (self.proved.max_ms() / 1e3, self.proved.count());
-        report.figure(&format!("{name}: all back and proved after s"), rounded(proved_s));
-        report.figure(&format!("{name}: snapshots read"), self.snapshots);
-        report.figure(&format!("{name}: CPU s of server, load test, whole machine"), self.cpu_s.map(rounded).to_vec());
-        let mut back = Check::new(if name == "cold" {
-            "cold: every socket is back in time, its copy proved by checksum"
-        } else {
-            "resuming: every socket is back in time, its copy proved by checksum"
-        });
-        back.seen = options.sockets;
-        if count < options.sockets {
-            back.problems.add(|| format!("only {count} of {}", options.sockets));
-        }
-        if proved_s > options.within_s {
-            back.problems.add(|| format!("the last after {proved_s:.2} s, {} s are allowed", options.within_s));
-        }
-        report.verdict.add([back]);
-        match self.loads {
-            None => report.figure(&format!("{name}: board loads"), format!("unknown: the server has no {BOARD_LOADS}")),
-            Some(loads) => {
-                report.figure(&format!("{name}: board loads"), loads);
-                let mut few = Check::new("a storm costs the database at most one query of the board a node");
-                few.seen = 1;
-                if loads > BOARD_LOADS_MAX {
-                    few.problems.add(|| format!("{name}: {loads}"));
-                }
-                report.verdict.add([few]);
-            }
-        }
-        report.latency(&format!("{name}: frames again"), locked(&hall.back).take());
-        report.latency(&format!("{name}: proved again"), self.proved);
-    }
-}
-
-fn accepts(report: &mut Report, phases: &[Phase]) {
-    for (n, phase) in phases.iter().enumerate() {
-        let name = n.checked_sub(1).and_then(|n| STORMS.get(n)).map_or("calm", |storm| storm.0);
-        let accept = phase.accept();
-        if n != CALM_PHASE && accept.count() > 0 {
-            let mut fast = Check::new("accepts are answered within 100 ms at the 99th percentile while all come back");
-            fast.seen = accept.count();
-            let p99 = accept.quantile_ms(0.99);
-            if p99 >= ACCEPT_P99_MS_MAX {
-                fast.problems.add(|| format!("{name}: p99 {p99:.1} ms"));
-            }
-            report.verdict.add([fast]);
-        }
-        report.latency(&format!("{name}: accept"), accept);
-        let mut create = Latency::new();
-        create.merge(&phase.create);
-        report.latency(&format!("{name}: create"), create);
     }
 }
 
@@ -210,6 +184,21 @@ impl Crowd {
         crowd
     }
 
+    /// Everybody loses the connection, because it is cut or because the node at its other end dies.
+    async fn lose(&self, signal: &watch::Sender<Signal>, mortal: Option<&mut Mortal>, cold: bool) -> Result<Option<Returned>, Error> {
+        let at = Instant::now();
+        match mortal {
+            None => {
+                signal.send_replace(Signal::Cut { at, cold });
+                Ok(None)
+            }
+            Some(mortal) => {
+                signal.send_replace(Signal::NodeDies { at, cold });
+                mortal.die_and_return().await.map(Some)
+            }
+        }
+    }
+
     /// How long each took; bounded.
     async fn all_proved(&mut self, sockets: u64, label: &str, run: &Run) -> Latency {
         let (begun, progress, mut told) = (Instant::now(), Progress::new(label, sockets), 0);
@@ -229,34 +218,42 @@ async fn come_back(mut seat: Seat, opening: Arc<Semaphore>, mut signal: watch::R
     let mut dice = Dice::new(seat.index as u64);
     // The first time they come one after the other; only then does everybody know where they were.
     let mut permit = opening.acquire_owned().await.ok();
+    // The death of the node that was already noticed.
+    let mut noticed = None;
     loop {
         let ended = match seat.connect().await {
             Ok(mut line) => {
                 drop(permit.take());
-                let until = async { _ = signal.changed().await };
-                seat.sit(&mut line, until, |_, _| ()).await
+                seat.sit(&mut line, is_to_leave(&mut signal), |_, _| ()).await
             }
             Err(error) => Err(error),
         };
-        match ended {
-            Ok(()) => {
-                let now = *signal.borrow_and_update();
-                match now {
-                    Signal::Stay => continue,
-                    Signal::Cut { at, cold } => {
-                        seat.was_cut(at);
-                        if cold {
-                            seat.forget();
-                        }
-                        tokio::time::sleep(Duration::from_millis(dice.between(0, spread_ms))).await;
-                    }
-                    Signal::End => return,
-                }
+        let now = *signal.borrow_and_update();
+        if let Err(error) = &ended {
+            seat.hall.lost(seat.index, error);
+        }
+        match (ended, now) {
+            (Ok(()), Signal::End) => return,
+            (Ok(()), Signal::Cut { at, cold }) => {
+                seat.leave(at, cold);
+                tokio::time::sleep(Duration::from_millis(dice.between(0, spread_ms))).await;
             }
-            Err(error) => {
-                seat.hall.lost(seat.index, &error);
-                tokio::time::sleep(Duration::from_millis(dice.between(AGAIN_MS.0, AGAIN_MS.1))).await;
+            (Err(_), Signal::NodeDies { at, cold }) if noticed != Some(at) => {
+                noticed = Some(at);
+                seat.leave(at, cold);
+                tokio::time::sleep(Duration::from_millis(dice.between(0, spread_ms))).await;
             }
+            (Ok(()), _) => {}
+            (Err(_), _) => tokio::time::sleep(Duration::from_millis(dice.between(AGAIN_MS.0, AGAIN_MS.1))).await,
+        }
+    }
+}
+
+/// Of a node that dies one hears by the connection.
+async fn is_to_leave(signal: &mut watch::Receiver<Signal>) {
+    while signal.changed().await.is_ok() {
+        if !matches!(*signal.borrow(), Signal::Stay | Signal::NodeDies { .. }) {
+            return;
         }
     }
 }

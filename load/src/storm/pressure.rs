@@ -3,7 +3,7 @@
 //! those of another process would.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,6 +21,8 @@ use crate::server::{Server, Token};
 /// Orders under way at once. When all wait, the next ones are late, which is measured.
 const HANDS: u64 = 16;
 const CREDIT_FOR: u64 = 100_000;
+/// Before the first order.
+const LEAD: Duration = Duration::from_millis(200);
 
 pub(crate) struct Pressure {
     shared: Arc<Shared>,
@@ -30,7 +32,7 @@ pub(crate) struct Pressure {
 struct Shared {
     hall: Arc<Hall>,
     tag: String,
-    begun: Instant,
+    begun: OnceLock<Instant>,
     per_s: f64,
     next: AtomicU64,
     stop: CancellationToken,
@@ -65,22 +67,23 @@ impl Pressure {
             executors: [executor(&pair[0]), executor(&pair[1])],
         };
         let hands = customers.iter().zip(executors.chunks_exact(2)).map(hand).collect();
-        let phase = || Mutex::new(Phase { create: Latency::new(), accepts: Tally::new() });
         let shared = Arc::new(Shared {
             hall: hall.clone(),
             tag: tag.to_owned(),
-            begun: Instant::now() + Duration::from_millis(200),
+            begun: OnceLock::new(),
             per_s,
             next: AtomicU64::new(0),
             stop: CancellationToken::new(),
-            phases: (0..phases).map(|_| phase()).collect(),
+            phases: (0..phases).map(|_| Mutex::new(Phase::empty())).collect(),
             problems: Mutex::default(),
         });
-        hall.schedule(shared.begun, per_s);
         Ok(Self { shared, hands })
     }
 
+    /// Orders are due from now on.
     pub(crate) fn begin(self) -> Result<Pressing, Error> {
+        let begun = *self.shared.begun.get_or_init(|| Instant::now() + LEAD);
+        self.shared.hall.schedule(begun, self.shared.per_s);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (shared, hands) = (self.shared.clone(), self.hands);
         let task = tokio::task::spawn_blocking(move || {
@@ -99,9 +102,10 @@ impl Pressure {
 
 impl Hand {
     async fn work(mut self, shared: Arc<Shared>) {
+        let Some(&begun) = shared.begun.get() else { return };
         loop {
             let n = shared.next.fetch_add(1, Ordering::Relaxed);
-            let due = shared.begun + Duration::from_secs_f64(n as f64 / shared.per_s);
+            let due = begun + Duration::from_secs_f64(n as f64 / shared.per_s);
             tokio::select! {
                 biased;
                 () = shared.stop.cancelled() => return,
@@ -129,6 +133,15 @@ impl Hand {
 }
 
 impl Phase {
+    pub(crate) fn empty() -> Self {
+        Self { create: Latency::new(), accepts: Tally::new() }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.create.merge(&other.create);
+        self.accepts.merge(other.accepts);
+    }
+
     /// Of winners and refused: both have been answered.
     pub(crate) fn accept(&self) -> Latency {
         let mut all = Latency::new();
@@ -143,8 +156,7 @@ impl Pressing {
     pub(crate) async fn end(self) -> Result<(Vec<Phase>, Check), Error> {
         self.shared.stop.cancel();
         self.task.await??;
-        let empty = || Phase { create: Latency::new(), accepts: Tally::new() };
-        let phases: Vec<Phase> = self.shared.phases.iter().map(|phase| std::mem::replace(&mut *locked(phase), empty())).collect();
+        let phases: Vec<Phase> = self.shared.phases.iter().map(|phase| std::mem::replace(&mut *locked(phase), Phase::empty())).collect();
         let mut check = Check::new("each order was created, won by exactly one of its takers, and refused to the other");
         check.problems = locked(&self.shared.problems).clone();
         for phase in &phases {

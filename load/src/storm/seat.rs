@@ -69,9 +69,14 @@ impl Hall {
         })
     }
 
-    /// Orders are due from now on. Said once.
+    /// Orders are due from `begun` on. What is said first holds.
     pub(crate) fn schedule(&self, begun: Instant, per_s: f64) {
         let _ = self.schedule.set((begun, per_s));
+    }
+
+    /// What the titles of this run's orders begin with.
+    pub(crate) fn tag(&self) -> &str {
+        self.copies.tag()
     }
 
     /// What is read from now on counts for this phase.
@@ -170,6 +175,14 @@ impl Seat {
     /// From here on it counts as away.
     pub(crate) fn was_cut(&mut self, at: Instant) {
         (self.lost, self.unproved) = (Some(at), Some(at));
+    }
+
+    /// It was cut, and comes back where it was or with nothing.
+    pub(super) fn leave(&mut self, at: Instant, cold: bool) {
+        self.was_cut(at);
+        if cold {
+            self.forget();
+        }
     }
 
     /// As if it had never watched.

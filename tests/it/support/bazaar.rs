@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::market::{Market, Tally};
-use super::{State, TestApp, User, Watcher, until_within};
+use super::pair::Pair;
+use super::{TestApp, User, until_within};
 
-const BOARDS: [&str; 3] = ["all", "category:it", "category:repair"];
 /// While Redis is away the boards move with the sweep; telling a hung server from a slow one takes a second more.
 const MOVING: Duration = Duration::from_secs(4);
 /// After Redis is back, every client is right within this.
@@ -22,9 +22,7 @@ const HEALED: Duration = Duration::from_secs(4);
 const BY_BUS: Duration = Duration::from_millis(250);
 
 pub(crate) struct Bazaar {
-    pub(crate) nodes: [TestApp; 2],
-    watchers: Vec<Watcher>,
-    prober: User,
+    pub(crate) pair: Pair,
     market: Market,
     payee: User,
     payer: JoinHandle<u32>,
@@ -38,16 +36,9 @@ impl Bazaar {
             config.limits.billing_workers = 2;
         })
         .await;
-        let nodes = [first.beside().await, first];
-        let (prober, payee) = (nodes[0].customer(1_000_000_000).await, nodes[0].customer(0).await);
-        let mut watchers = Vec::new();
-        for node in &nodes {
-            let mut watcher = node.watcher(Some(&prober.token)).await;
-            for board in BOARDS {
-                watcher.watch(board).await;
-            }
-            watchers.push(watcher);
-        }
+        let pair = Pair::with(first).await;
+        let nodes = &pair.nodes;
+        let payee = nodes[0].customer(0).await;
         let market = Market::at(&[&nodes[0], &nodes[1]], 3, Duration::from_millis(5)).await;
         let (closing, closed) = watch::channel(false);
         let payer = tokio::spawn(pay(
@@ -56,30 +47,17 @@ impl Bazaar {
             payee.id,
             closed,
         ));
-        let mut bazaar = Self { nodes, watchers, prober, market, payee, payer, closing };
+        let mut bazaar = Self { pair, market, payee, payer, closing };
         bazaar.until_by_bus().await;
         bazaar
     }
 
-    /// Posts an order on one node and waits for it on the other's socket, board and private channel.
-    pub(crate) async fn probe(&mut self) -> Duration {
-        let order = self.nodes[0].order(&self.prober, 1_000).await;
-        let answered = Instant::now();
-        let board_and_own = |state: &State| state.board("all").has(order) && state.status(order) == Some("open");
-        self.watchers[1].until_within("a change while something is broken", MOVING, board_and_own).await;
-        answered.elapsed()
-    }
-
     pub(crate) async fn probe_for(&mut self, time: Duration) {
-        let (started, mut longest) = (Instant::now(), Duration::ZERO);
-        while started.elapsed() < time {
-            longest = longest.max(self.probe().await);
-        }
-        println!("probes for {time:?}, the slowest {longest:?}");
+        self.pair.probe_for(time, MOVING).await;
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        self.nodes.iter().all(|node| node.app().bus.is_up())
+        self.pair.nodes.iter().all(|node| node.app().bus.is_up())
     }
 
     /// Waits until both nodes rely on Redis again and news travels over it; how long that took.
@@ -89,7 +67,7 @@ impl Bazaar {
         let up = started.elapsed();
         let mut delays = Vec::new();
         for _ in 0..15 {
-            delays.push(self.probe().await);
+            delays.push(self.pair.probe(MOVING).await);
         }
         delays.sort_unstable();
         assert!(delays[delays.len() / 2] < BY_BUS, "news goes by the sweep: {delays:?}");
@@ -101,28 +79,14 @@ impl Bazaar {
         self.closing.send_replace(true);
         let tally = self.market.close().await;
         let paid = self.payer.await.unwrap();
-        let deadline = Instant::now() + HEALED;
-        let sql = &self.nodes[0].sql;
-        let (available, held): (i64, i64) = sqlx::query_as("select available, held from accounts where user_id = ? and kind = 'wallet'")
-            .bind(self.prober.id)
-            .fetch_one(sql)
-            .await
-            .unwrap();
-        for watcher in &mut self.watchers {
-            for board in BOARDS {
-                watcher.until_true(sql, board, deadline).await;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            watcher.until_within("the balance", left, |state| state.balance("wallet") == Some((available, held))).await;
-            watcher.until_proven("all").await;
-        }
+        self.pair.until_right(Instant::now() + HEALED).await;
         println!("{:?}, the slowest answer {:?}, {paid} paid by queue", tally.answers, tally.slowest);
         assert_eq!(tally.answers.keys().copied().collect::<Vec<_>>(), [200, 201], "{:?}", tally.answers);
         assert_eq!(tally.broken, 0);
         assert!(tally.count(200) + tally.count(201) > 200, "a market that hardly moved proves nothing: {:?}", tally.answers);
         assert!(paid > 20, "a queue that hardly moved proves nothing: {paid}");
-        assert_eq!(self.nodes[0].balance(&self.payee, "wallet").await, (i64::from(paid), 0), "each once");
-        self.nodes[0].assert_books_balance().await;
+        assert_eq!(self.pair.nodes[0].balance(&self.payee, "wallet").await, (i64::from(paid), 0), "each once");
+        self.pair.nodes[0].assert_books_balance().await;
         tally
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod dice;
 pub(crate) mod market;
 pub(crate) mod node;
+pub(crate) mod pair;
 mod people;
 pub(crate) mod raw;
 pub(crate) mod redises;

@@ -9,6 +9,7 @@ use crate::check::Problems;
 use crate::error::Error;
 use crate::money::dice::Dice;
 use crate::money::services::Services;
+use crate::money::strikes::Strikes;
 use crate::money::workers::{Program, Worker};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -26,8 +27,7 @@ enum Strike {
     Power,
 }
 
-/// Drawn without putting back, so that a short run has some of each.
-const BAG: [Strike; 6] = [Strike::Worker, Strike::Worker, Strike::Worker, Strike::MariaDb, Strike::Redis, Strike::Power];
+const KINDS: [Strike; 6] = [Strike::Worker, Strike::Worker, Strike::Worker, Strike::MariaDb, Strike::Redis, Strike::Power];
 
 #[derive(Default)]
 pub(super) struct Kills {
@@ -101,26 +101,16 @@ impl Site {
 
     /// Strikes every few seconds until `over`, and leaves everything running.
     pub(super) async fn suffer(&mut self, seed: u64, over: &CancellationToken) -> Result<(), Error> {
-        let mut dice = Dice::new(seed);
-        let mut bag = Vec::new();
-        let (least, most) = STRIKE_EVERY_MS;
-        let mut next = Instant::now() + Duration::from_millis(dice.between(least, most));
+        let mut strikes = Strikes::new(seed, &KINDS, STRIKE_EVERY_MS);
         while !over.is_cancelled() {
             tokio::time::sleep(LOOK_EVERY).await;
             self.tend()?;
-            if Instant::now() < next {
-                continue;
-            }
-            if bag.is_empty() {
-                bag.extend(BAG);
-                dice.shuffle(&mut bag);
-            }
-            if let Some(strike) = bag.pop() {
+            if let Some(strike) = strikes.due() {
                 let struck = Instant::now();
-                self.strike(strike, &mut dice).await?;
+                self.strike(strike, &mut strikes.dice).await?;
                 eprintln!("money: kill -9: {strike:?}, started again after {:.1} s", struck.elapsed().as_secs_f64());
+                strikes.pause();
             }
-            next = Instant::now() + Duration::from_millis(dice.between(least, most));
         }
         self.services.start_again().await
     }
