@@ -125,9 +125,10 @@ async fn weather(server: &Server, mut mortal: Option<&mut Mortal>, options: &Sto
             snapshots: hall.snapshots.load(Ordering::Relaxed) - snapshots,
             cpu_s: spent.seconds(),
         };
-        if let Some(mortal) = &mortal {
-            // It has counted from its return on.
-            storm.loads = vec![(STAYED, loads), (RETURNED, mortal.node.metric_if_known(BOARD_LOADS).await?)];
+        if let (Some(mortal), Some(returned)) = (&mortal, &returned) {
+            // A node loads every board when it starts, storm or not.
+            let since_start = mortal.node.metric_if_known(BOARD_LOADS).await?.zip(returned.start_loads).map(|(all, start)| all - start);
+            storm.loads = vec![(STAYED, loads), (RETURNED, since_start)];
             storm.cpu_s[0] = mortal.cpu_s();
         }
         storm.tell(&mut report, &hall, options);

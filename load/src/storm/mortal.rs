@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::BOARD_LOADS;
 use super::pressure::{Phase, Pressing, Pressure};
 use super::seat::Hall;
 use crate::check::Check;
@@ -24,6 +25,8 @@ pub(super) struct Mortal {
 pub(super) struct Returned {
     /// From before the kill until it was ready.
     pub(super) ready_after: Duration,
+    /// What its start cost the database, before it had anybody to serve but the first of those who come back.
+    pub(super) start_loads: Option<f64>,
     pressing: Pressing,
 }
 
@@ -52,8 +55,9 @@ impl Mortal {
         let begun = Instant::now();
         self.nodes.restart_last(&self.node).await?;
         let ready_after = begun.elapsed();
+        let start_loads = self.node.metric_if_known(BOARD_LOADS).await?;
         let workers = self.workers.pop().ok_or_else(|| Error::Server("nobody is left to work at the node".into()))?;
-        Ok(Returned { ready_after, pressing: workers.begin()? })
+        Ok(Returned { ready_after, start_loads, pressing: workers.begin()? })
     }
 
     pub(super) fn pid(&self) -> Option<u32> {

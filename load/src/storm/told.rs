@@ -73,6 +73,7 @@ pub(super) fn phases(report: &mut Report, phases: &[Phase], node: &str) {
 /// What those noticed who worked at the node since it was there again.
 pub(super) async fn returned(report: &mut Report, name: &str, returned: Returned) -> Result<(), Error> {
     report.figure(&format!("{name}: the node is ready again after s"), rounded(returned.ready_after.as_secs_f64()));
+    report.figure(&format!("{name}: board loads of the node's start"), returned.start_loads);
     let (phase, orders) = returned.end().await?;
     work(report, &format!("{name}{RETURNED}"), &phase, true);
     report.verdict.add([orders]);
