@@ -1,7 +1,7 @@
 //! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
 //! test, `nodes` more of them; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
-//! `money` billing by queue, fast and in chaos, `history` a long past; `ratio` taking over HTTP against the floor, `bench` all of it; `races` what
-//! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past; `bench` all of it; `races` what
+//! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past; `ratio` taking
+//! over HTTP against the floor, `bench` all of it; `races` what
 //! happened, `replica` and `socket` one watcher, `http` one caller; `check` a finding, `verdict` and
 //! `money::checks` whether the promises were kept; `report`, `progress` and `procfs` the rest.
 //! It never judges a server by its own words alone: the database has the last one.
