@@ -41,8 +41,14 @@ async fn a_healthy_system_has_no_violation_even_while_it_works() {
     let app = TestApp::start().await;
     Lived::set(&app).await;
     let beside = app.beside().await;
+    let acts = async || -> u64 {
+        sqlx::query_scalar("select cast(coalesce(sum(version - 1), 0) as unsigned) from orders").fetch_one(&app.sql).await.unwrap()
+    };
+    let before = acts().await;
     let market = Market::at(&[&app, &beside], 4, Duration::ZERO).await;
-    for _ in 0..8 {
+    let mut rounds = 0;
+    while rounds < 8 || acts().await < before + 200 {
+        rounds += 1;
         assert_clean(&audit(&app).await);
         let repaired = repair(&beside).await;
         assert_clean(&repaired.findings);
