@@ -48,7 +48,7 @@ async function restart({ server, browser }, signal) {
 
 async function closedElsewhere({ server, browser }) {
   const executor = await server.user('executor');
-  const page = await browser.tab(await browser.person(executor), '/settings');
+  const page = await browser.tab(await browser.person(executor), '/settings', [/status of 401/]);
   await live(page);
   const { items } = await server.api(executor, 'GET', '/api/sessions');
   const current = items.find((one) => one.current) ?? items[0];
@@ -58,7 +58,7 @@ async function closedElsewhere({ server, browser }) {
 
 async function signingInAndOut({ browser }) {
   const context = await browser.person(null);
-  const page = await browser.tab(context, '/register');
+  const page = await browser.tab(context, '/register', [/status of 401/]);
   const other = await browser.tab(context, '/');
   await live(other);
   const email = `person-${Date.now()}@example.org`;
