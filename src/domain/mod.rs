@@ -4,6 +4,7 @@
 pub mod billing;
 pub mod commission;
 pub mod ledger;
+pub mod letters;
 pub mod money;
 pub mod news;
 pub mod order;
