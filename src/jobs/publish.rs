@@ -1,39 +1,47 @@
 //! The fast path of news: rows whose change was announced are read back from MySQL, a burst at a time, and published.
 //! News carries what the database holds, never what a handler thinks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::Stopping;
 use crate::bus::Bus;
 use crate::domain::news::{Item, NewsKind, Subject};
 use crate::flow::{Burst, Unsent};
-use crate::store::{Store, StoreError};
+use crate::store::{Rereader, Store, StoreError};
 
 /// A burst of this many rows says that more are on their way: they are given a moment to gather, because a statement and
 /// a script cost nearly the same for one row as for thirty.
-const BUSY_FROM: usize = 4;
+const BUSY_FROM: usize = 12;
 const GATHER_FOR: Duration = Duration::from_millis(3);
 /// When so many come at once, the node has more to do than to be quick with each.
 const FLOODED_FROM: usize = 32;
 const GATHER_A_FLOOD_FOR: Duration = Duration::from_millis(8);
 /// Rows read and published at once.
 pub(super) const BURST_MAX: usize = 256;
+/// Bursts on their way: what changes while one is being read back does not wait for its end. News is state with a version, so
+/// they may overtake each other.
+const BURSTS_AT_ONCE: u32 = 3;
 
 /// Publishes until told to stop, and then what is left. While Redis is away the rows go straight to this node's own boards; the
 /// sweep publishes them to the others later.
 pub async fn run(store: Store, bus: Bus, mut unsent: Unsent, mut stopping: Stopping) {
+    let (rereader, places) = (Rereader::new(store), Arc::new(Semaphore::new(BURSTS_AT_ONCE as usize)));
     loop {
+        // Closed by nobody.
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let burst = tokio::select! {
             biased;
             burst = unsent.burst(BURST_MAX) => burst,
-            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = stopping.wait_for(|stop| *stop) => break,
         };
         if burst.subjects.is_empty() {
-            return;
+            break;
         }
         let pause = match burst.subjects.len() {
             ..BUSY_FROM => None,
@@ -44,34 +52,52 @@ pub async fn run(store: Store, bus: Bus, mut unsent: Unsent, mut stopping: Stopp
         for cause in &burst.causes {
             span.follows_from(cause);
         }
-        publish(&store, &bus, burst).instrument(span).await;
+        let (rereader, bus) = (rereader.clone(), bus.clone());
+        let publishing = async move {
+            publish(&rereader, &bus, burst).await;
+            drop(place);
+        };
+        tokio::spawn(publishing.instrument(span));
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
         }
     }
+    // Until the last burst is out.
+    drop(places.acquire_many(BURSTS_AT_ONCE).await);
 }
 
-/// The spans of what caused the changes end here, with what became of their news.
-async fn publish(store: &Store, bus: &Bus, burst: Burst) {
-    let sent = match read_back(store, &burst.subjects).await {
-        Ok(mut items) => {
-            items.iter_mut().for_each(|item| item.committed_us = burst.committed_us.get(&item.subject()).copied());
-            send(bus, items).await
-        }
-        // Not lost: the sweep finds these rows by `changed_at` when the database is back.
-        Err(error) => {
-            tracing::warn!(%error, rows = burst.subjects.len(), "changed rows could not be read back");
-            Sent::Dropped
-        }
-    };
+/// The spans of what caused the changes end here, with what became of their news. A board's news does not wait for that of an
+/// account which changed at the same time.
+async fn publish(rereader: &Rereader, bus: &Bus, burst: Burst) {
+    let (of_orders, of_others): (Vec<Subject>, Vec<Subject>) =
+        burst.subjects.iter().copied().partition(|subject| subject.kind == NewsKind::Order);
+    let (orders, others) = tokio::join!(carry(rereader, bus, &burst, of_orders), carry(rereader, bus, &burst, of_others));
+    let sent = orders.max(others);
     for cause in burst.causes {
         cause.record("news", tracing::field::debug(sent));
         tracing::debug!(parent: &cause, ?sent, "news sent");
     }
 }
 
-/// How rows went on their way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+async fn carry(rereader: &Rereader, bus: &Bus, burst: &Burst, subjects: Vec<Subject>) -> Sent {
+    if subjects.is_empty() {
+        return Sent::ByBus;
+    }
+    match read_back(rereader, &subjects).await {
+        Ok(mut items) => {
+            items.iter_mut().for_each(|item| item.committed_us = burst.committed_us.get(&item.subject()).copied());
+            send(bus, items).await
+        }
+        // Not lost: the sweep finds these rows by `changed_at` when the database is back.
+        Err(error) => {
+            tracing::warn!(%error, rows = subjects.len(), "changed rows could not be read back");
+            Sent::Dropped
+        }
+    }
+}
+
+/// How rows went on their way, the best way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sent {
     ByBus,
     /// To this node's own boards alone.
@@ -90,17 +116,17 @@ pub(super) async fn send(bus: &Bus, items: Vec<Item>) -> Sent {
 }
 
 /// The present state of these rows as news.
-pub(super) async fn read_back(store: &Store, subjects: &[Subject]) -> Result<Vec<Item>, StoreError> {
+pub(super) async fn read_back(rereader: &Rereader, subjects: &[Subject]) -> Result<Vec<Item>, StoreError> {
     let ids = |kind: NewsKind| subjects.iter().filter(|subject| subject.kind == kind).map(|subject| subject.id).collect::<Vec<_>>();
     let mut items = Vec::with_capacity(subjects.len());
-    for order in store.orders_by_id(&ids(NewsKind::Order)).await? {
+    for order in rereader.orders(&ids(NewsKind::Order)).await? {
         items.push(item(Subject::order(order.id), order.version, None, &order)?);
     }
-    for news in store.accounts_by_id(&ids(NewsKind::Account)).await? {
+    for news in rereader.accounts(&ids(NewsKind::Account)).await? {
         items.push(item(Subject::account(news.account.id), news.account.version, Some(news.user_id), &news)?);
     }
     // To every node: each of them may remember the session's token.
-    for ended in store.ended_sessions(&ids(NewsKind::Session)).await? {
+    for ended in rereader.store().ended_sessions(&ids(NewsKind::Session)).await? {
         items.push(item(Subject::session(ended.session_id), 1, None, &ended)?);
     }
     Ok(items)

@@ -16,7 +16,7 @@ use crate::bus::Bus;
 use crate::domain::news::{Item, NewsKind, Subject};
 use crate::flow::{Flow, Recent};
 use crate::store::changes::Changed;
-use crate::store::{Store, StoreError};
+use crate::store::{Rereader, Store, StoreError};
 
 const PAUSE: Duration = Duration::from_millis(700);
 /// While Redis is away the boards live on the sweep alone.
@@ -76,6 +76,7 @@ impl Carried {
 
 /// Sweeps until told to stop.
 pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut stopping: Stopping) {
+    let rereader = Rereader::new(store.clone());
     let mut last_long = Instant::now();
     let mut last_whole: Option<Instant> = None;
     for round in 1_u32.. {
@@ -89,7 +90,7 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
             // While MySQL was away nothing was swept: what was committed just before must be found, too.
             Some(whole) => (whole.elapsed() + LOOK_BACK, ROWS_MAX),
         };
-        match sweep(&store, &bus, &carried, look_back, rows_max).await {
+        match sweep(&rereader, &bus, &carried, look_back, rows_max).await {
             Ok(()) => {
                 last_whole = Some(started);
                 if is_long {
@@ -111,14 +112,15 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
     }
 }
 
-async fn sweep(store: &Store, bus: &Bus, carried: &Carried, look_back: Duration, rows_max: u32) -> Result<(), StoreError> {
+async fn sweep(rereader: &Rereader, bus: &Bus, carried: &Carried, look_back: Duration, rows_max: u32) -> Result<(), StoreError> {
+    let store = rereader.store();
     let since = store.now().await? - look_back;
     let changed = store.changed_since(since, rows_max).await?;
     let missing = carried.missing(changed, bus);
     for some in missing.chunks(BURST_MAX) {
         let subjects: Vec<Subject> = some.iter().map(|(subject, _)| *subject).collect();
         let (own, shared): (Vec<Item>, Vec<Item>) =
-            read_back(store, &subjects).await?.into_iter().partition(|item| item.audience.is_some());
+            read_back(rereader, &subjects).await?.into_iter().partition(|item| item.audience.is_some());
         own.iter().for_each(|item| item.audience.into_iter().for_each(|owner| carried.owners.insert(item.id, owner)));
         let own: Vec<Item> = own.into_iter().filter(|item| item.audience.is_some_and(|owner| bus.users().is_here(owner))).collect();
         metrics::counter!("orderboard_sweep_found_total").increment((own.len() + shared.len()) as u64);

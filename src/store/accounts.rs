@@ -1,10 +1,10 @@
 //! Money accounts and their entries, as they are read. What moves them is in `books`.
 
-use super::{Store, StoreError, parts};
+use super::{Store, StoreError, by_ids, parts};
 use crate::domain::ledger::{Account, AccountKind, AccountNews};
 
 #[derive(sqlx::FromRow)]
-struct AccountRow {
+pub(super) struct AccountRow {
     id: u64,
     user_id: u64,
     kind: String,
@@ -15,7 +15,9 @@ struct AccountRow {
 }
 
 impl AccountRow {
-    fn news(self) -> Result<AccountNews, StoreError> {
+    pub(super) const COLUMNS: &str = "id, user_id, kind, currency, available, held, version";
+
+    pub(super) fn news(self) -> Result<AccountNews, StoreError> {
         let kind =
             AccountKind::parse(&self.kind).ok_or_else(|| StoreError::Corrupt(format!("account {} has kind {}", self.id, self.kind)))?;
         let account = Account {
@@ -65,13 +67,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut query = sqlx::QueryBuilder::new("select id, user_id, kind, currency, available, held, version from accounts where id in (");
-        let mut list = query.separated(", ");
-        for id in super::padded(ids.to_vec()) {
-            list.push_bind(id);
-        }
-        query.push(")");
-        let rows: Vec<AccountRow> = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows: Vec<AccountRow> = by_ids(AccountRow::COLUMNS, "accounts", ids).build_query_as().fetch_all(&self.pool).await?;
         rows.into_iter().map(AccountRow::news).collect()
     }
 

@@ -21,6 +21,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod payouts;
 mod places;
+mod rereader;
 pub mod resets;
 pub mod services;
 pub mod sessions;
@@ -38,6 +39,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 pub use error::StoreError;
 pub use places::Places;
+pub use rereader::Rereader;
 pub use sqlx::MySqlConnection;
 pub use tx::Transaction;
 
@@ -63,6 +65,18 @@ fn parts<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
         rest = after;
         Some(part)
     })
+}
+
+/// The rows of a table by their primary keys.
+fn by_ids(columns: &str, table: &str, ids: &[u64]) -> sqlx::QueryBuilder<sqlx::MySql> {
+    let mut query = sqlx::QueryBuilder::new("select ");
+    query.push(columns).push(" from ").push(table).push(" where id in (");
+    let mut list = query.separated(", ");
+    for id in padded(ids.to_vec()) {
+        list.push_bind(id);
+    }
+    query.push(")");
+    query
 }
 
 /// The same list, longer by repeats of its last one until its size is common; for conditions, where repeats change nothing.

@@ -6,7 +6,7 @@ mod writes;
 use sqlx::{MySql, QueryBuilder};
 
 use self::rows::TextsRow;
-use super::{Store, StoreError, padded};
+use super::{Store, StoreError, by_ids};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub(super) use self::rows::COLUMNS;
@@ -68,14 +68,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
-        query.push(COLUMNS).push(" from orders where id in (");
-        let mut list = query.separated(", ");
-        for id in padded(ids.to_vec()) {
-            list.push_bind(id);
-        }
-        query.push(")");
-        let rows = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows = by_ids(COLUMNS, "orders", ids).build_query_as().fetch_all(&self.pool).await?;
         self.named(rows).await
     }
 
@@ -117,7 +110,7 @@ impl Store {
         self.named(vec![row]).await?.pop().ok_or_else(|| StoreError::Corrupt(format!("order {id} has no names")))
     }
 
-    async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+    pub(super) async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
         let ids = rows.iter().flat_map(|row| [Some(row.customer_id), row.executor_id]).flatten().collect();
         let names = self.names_of(ids).await?;
         rows.into_iter().map(|row| row.order(&names)).collect()

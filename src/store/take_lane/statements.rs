@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use sqlx::{MySql, MySqlConnection, QueryBuilder};
+use sqlx::MySqlConnection;
 use time::OffsetDateTime;
 
 use super::Job;
 use crate::store::orders::{COLUMNS, OrderRow};
-use crate::store::{StoreError, padded};
+use crate::store::{StoreError, by_ids, padded};
 
 /// The decision. The row goes from open to in work for exactly one caller, whoever else tries at the same moment.
 /// `accepted_at` is the caller's clock and not `now(6)`, so that the winner's answer needs no second query.
@@ -64,13 +64,7 @@ pub(super) async fn take_all(connection: &mut MySqlConnection, batch: &[Job]) ->
 
 /// The rows as they stand, by id.
 pub(super) async fn read_back(connection: &mut MySqlConnection, batch: &[Job]) -> Result<HashMap<u64, OrderRow>, StoreError> {
-    let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
-    query.push(COLUMNS).push(" from orders where id in (");
-    let mut list = query.separated(", ");
-    for id in padded(batch.iter().map(|job| job.order_id).collect()) {
-        list.push_bind(id);
-    }
-    query.push(")");
-    let rows: Vec<OrderRow> = query.build_query_as().fetch_all(connection).await?;
+    let ids: Vec<u64> = batch.iter().map(|job| job.order_id).collect();
+    let rows: Vec<OrderRow> = by_ids(COLUMNS, "orders", &ids).build_query_as().fetch_all(connection).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
