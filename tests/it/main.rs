@@ -16,6 +16,7 @@ mod categories;
 mod cluster;
 mod dashboard;
 mod deploy;
+mod editing;
 mod faults;
 mod fuzz;
 mod history;
