@@ -11,6 +11,11 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use tracing_subscriber::EnvFilter;
 
 /// Bounds of whatever ends in `_seconds`.
+/// For what is promised in milliseconds.
+const FINE_SECONDS: [f64; 24] = [
+    0.000_2, 0.000_5, 0.001, 0.001_5, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01, 0.011, 0.012, 0.015, 0.02, 0.03, 0.05,
+    0.1, 0.2, 0.5, 2.0, 10.0,
+];
 const SECONDS: [f64; 16] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 /// Bounds of whatever counts things gathered: `_changes`, `_size`.
 const COUNTS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
@@ -63,6 +68,7 @@ pub fn render(handle: &PrometheusHandle) -> String {
 
 fn with_bounds(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError> {
     builder
+        .set_buckets_for_metric(Matcher::Full("orderboard_commit_to_frame_seconds".to_owned()), &FINE_SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_changes".to_owned()), &COUNTS)?
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &COUNTS)

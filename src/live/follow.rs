@@ -23,8 +23,9 @@ use crate::domain::order::{BoardOrder, Order, Status};
 use crate::store::changes::EndedSession;
 use crate::store::orders::Listed;
 
-/// How long a change may wait for the end of the round that is under way.
-const GATHER_FOR: Duration = Duration::from_millis(20);
+/// How long a change may wait for the end of the round that is under way. Sockets that the round has not reached yet are then
+/// written the newer frame with the older one, in the same call.
+const GATHER_FOR: Duration = Duration::from_millis(5);
 /// Events applied before anything is written, when many wait.
 const EVENTS_AT_ONCE: usize = 256;
 /// After a gap, users' channels are told what changed in this time and a little more.
