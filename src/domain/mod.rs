@@ -2,8 +2,10 @@
 //! nothing of ours. Money is `i64` minor units, and floating point never appears here.
 
 pub mod billing;
+pub mod category;
 pub mod commission;
 pub mod ledger;
+pub mod letters;
 pub mod money;
 pub mod news;
 pub mod order;

@@ -11,14 +11,18 @@ mod audit;
 mod audit_desk;
 mod billing;
 mod cancel_order;
+mod categories;
 mod close_user;
 mod commission_policy;
 mod create_order;
+mod credentials;
 mod grant;
+mod letters;
 mod move_money;
 mod move_order;
 mod outbox;
 mod payouts;
+mod profile;
 mod recent;
 mod repair;
 mod services;
@@ -33,6 +37,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use crate::bus::Queue;
 use crate::domain::commission::Policy;
@@ -44,10 +49,14 @@ pub use self::accept_order::Accepted;
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
+pub use self::categories::Categories;
 pub use self::create_order::{Ask, OrderDraft};
+pub use self::credentials::Ended;
 pub use self::grant::Granted;
+pub use self::letters::{Fate, LetterRow, Put};
 pub use self::outbox::{Burst, Outbox, Unsent};
 pub use self::payouts::OwnPayout;
+pub use self::profile::ProfileDraft;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
@@ -64,14 +73,8 @@ pub struct FlowConfig {
     pub auto_confirm_after: Duration,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
-}
-
-/// A category of orders, as lists show it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Category {
-    pub slug: String,
-    pub name_ru: String,
-    pub name_en: String,
+    /// Where people reach the board, for the links in letters; nothing where no mail is sent.
+    pub public_url: Option<String>,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -84,8 +87,9 @@ pub struct Flow {
     /// Nothing on the command line, which has no Redis.
     queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
-    categories: Arc<Vec<Category>>,
+    categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
+    forgetting: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
     audits: audit_desk::AuditDesk,
 }
@@ -93,14 +97,14 @@ pub struct Flow {
 impl Flow {
     /// Prepares the use cases over a migrated database; what changes is announced to `outbox`.
     pub async fn start(store: Store, outbox: Outbox, queue: Option<Queue>, config: FlowConfig) -> Result<Self, FlowError> {
-        let categories = store.categories().await?.into_iter();
-        let categories = categories.map(|(slug, name_ru, name_en)| Category { slug, name_ru, name_en }).collect();
+        let categories = store.categories().await?;
         let flow = Self {
             lane: TakeLane::start(&store, config.take_lane),
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
-            categories: Arc::new(categories),
+            categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
+            forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
             config: Arc::new(config),
             audits: audit_desk::AuditDesk::default(),
             store,
@@ -109,11 +113,6 @@ impl Flow {
         };
         flow.refresh_policy().await?;
         Ok(flow)
-    }
-
-    /// The categories in the order in which they are shown.
-    pub fn categories(&self) -> &[Category] {
-        &self.categories
     }
 
     /// UPDATE statements that takings have cost this node.
@@ -187,6 +186,13 @@ pub(crate) fn random_token() -> String {
     // Without randomness from the kernel no token is safe; there is nothing better to do than to stop.
     getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A number that nothing else has drawn.
+pub(crate) fn random_number() -> u64 {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+    u64::from_le_bytes(bytes)
 }
 
 /// A short random name by which clients and logs tell this node from others.
