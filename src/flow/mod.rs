@@ -28,6 +28,7 @@ mod repair;
 mod services;
 mod settle_order;
 mod sign_in;
+mod statistics;
 mod sweep_earnings;
 mod top_up;
 mod transaction;

@@ -24,6 +24,7 @@ mod orders;
 mod origin;
 mod page;
 mod payouts;
+mod people;
 mod period;
 mod quote;
 mod robokassa;
@@ -101,6 +102,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/me/email", post(credentials::change_email))
         .route("/api/password/forgot", post(credentials::forgot))
         .route("/api/password/reset", post(credentials::reset))
+        .route("/api/users/{id}", get(people::show))
         .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))

@@ -25,6 +25,7 @@ pub mod resets;
 pub mod services;
 pub mod sessions;
 pub mod settings;
+pub mod statistics;
 pub mod take_lane;
 pub mod topups;
 mod tx;

@@ -25,6 +25,14 @@ pub struct OwnProfile {
     pub sweeps_earnings: bool,
 }
 
+/// What everybody may see of somebody.
+#[derive(sqlx::FromRow)]
+pub struct PublicProfile {
+    pub name: String,
+    pub about: String,
+    pub created_at: OffsetDateTime,
+}
+
 /// What is to be different; what is not named stays.
 #[derive(Default)]
 pub struct ProfileChange {
@@ -69,6 +77,10 @@ impl Store {
             .bind(user_id)
             .fetch_optional(&self.pool)
             .await?)
+    }
+
+    pub async fn public_profile(&self, user_id: u64) -> Result<Option<PublicProfile>, StoreError> {
+        Ok(sqlx::query_as("select name, about, created_at from users where id = ?").bind(user_id).fetch_optional(&self.pool).await?)
     }
 
     /// The user's present password hash and address.

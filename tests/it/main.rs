@@ -30,6 +30,7 @@ mod orders;
 mod payouts;
 mod private_channels;
 mod processes;
+mod profiles;
 mod sentinel;
 mod several_processes;
 mod shape;
