@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod admin_payouts;
+mod admin_users;
 mod audit;
 mod billing;
 mod board;
@@ -15,6 +16,7 @@ mod caller;
 mod categories;
 mod credentials;
 mod csv;
+mod dev;
 mod error;
 mod extract;
 mod health;
@@ -110,7 +112,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/quote", get(quote::quote))
         .route("/api/board", get(board::snapshot))
         .route("/api/orders", get(orders::list).post(orders::create))
-        .route("/api/orders/{id}", get(orders::show))
+        .route("/api/orders/{id}", get(orders::show).patch(orders::edit))
+        .route("/api/orders/{id}/timeline", get(orders::timeline))
         .route(layers::ACCEPT, post(orders::accept))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/orders/{id}/freeze", post(orders::freeze))
@@ -140,6 +143,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/categories/{slug}", patch(categories::change))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
+        .route("/api/admin/users", get(admin_users::list))
+        .route("/api/admin/users/{id}", get(admin_users::show))
+        .route("/api/admin/users/{id}/close", post(admin_users::close))
+        .route("/api/admin/users/{id}/reopen", post(admin_users::reopen))
         .route("/api/admin/payouts", get(admin_payouts::list))
         .route("/api/admin/payouts.csv", get(admin_payouts::file))
         .route("/api/admin/payouts/{id}", get(admin_payouts::show))
@@ -157,6 +164,10 @@ pub fn router(api: Api) -> Router {
             .route("/api/sandbox/robokassa/decline", post(sandbox::decline))
             .route("/api/sandbox/topups/{id}", post(topups::sandbox)),
         None => routes,
+    };
+    let routes = match api.mode {
+        Mode::Development => routes.route("/api/dev/switch", post(dev::switch)),
+        Mode::Production => routes,
     };
     let routes = routes.fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
     layers::around(routes, api.clone()).with_state(api)

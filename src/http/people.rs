@@ -17,14 +17,14 @@ struct Money {
 }
 
 #[derive(Serialize)]
-struct AsCustomer {
+pub(super) struct AsCustomer {
     orders_created: i64,
     money_in_orders: Vec<Money>,
     orders_done: i64,
 }
 
 #[derive(Serialize)]
-struct AsExecutor {
+pub(super) struct AsExecutor {
     orders_completed: i64,
     money_received: Vec<Money>,
 }
@@ -41,7 +41,7 @@ struct Profile {
 }
 
 /// Counts over all currencies; money by currency, where there is any.
-fn statistics(figures: &[UserFigures]) -> (AsCustomer, AsExecutor) {
+pub(super) fn statistics(figures: &[UserFigures]) -> (AsCustomer, AsExecutor) {
     let count = |which: fn(&UserFigures) -> i64| figures.iter().map(which).sum();
     let money = |which: fn(&UserFigures) -> i64| {
         let amounts = figures.iter().map(|row| Money { currency: row.currency.clone(), amount: which(row) });

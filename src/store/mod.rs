@@ -20,6 +20,7 @@ pub mod operations;
 pub mod orders;
 pub mod outgoing;
 pub mod payouts;
+pub mod people;
 mod places;
 pub mod resets;
 pub mod services;

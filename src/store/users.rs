@@ -145,12 +145,28 @@ pub async fn close(connection: &mut MySqlConnection, user_id: u64, at: OffsetDat
     if closed.rows_affected() != 1 {
         return Ok(false);
     }
+    flag_accounts(connection, user_id, true).await?;
+    Ok(true)
+}
+
+/// Opens the user and their accounts again; false when there is no such user.
+pub async fn reopen(connection: &mut MySqlConnection, user_id: u64) -> Result<bool, StoreError> {
+    let opened = sqlx::query("update users set closed_at = null where id = ?").bind(user_id).execute(&mut *connection).await?;
+    if opened.rows_affected() != 1 {
+        return Ok(false);
+    }
+    flag_accounts(connection, user_id, false).await?;
+    Ok(true)
+}
+
+/// The flag of the user's accounts, in the order in which accounts are locked.
+async fn flag_accounts(connection: &mut MySqlConnection, user_id: u64, is_closed: bool) -> Result<(), StoreError> {
     let ids: Vec<u64> =
         sqlx::query_scalar("select id from accounts where user_id = ? order by id").bind(user_id).fetch_all(&mut *connection).await?;
     for id in ids {
-        sqlx::query("update accounts set is_closed = true where id = ?").bind(id).execute(&mut *connection).await?;
+        sqlx::query("update accounts set is_closed = ? where id = ?").bind(is_closed).bind(id).execute(&mut *connection).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Ends every living session of the user but this one; which they were.

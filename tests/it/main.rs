@@ -17,6 +17,8 @@ mod cluster;
 mod credentials;
 mod dashboard;
 mod deploy;
+mod desk_people;
+mod editing;
 mod faults;
 mod fuzz;
 mod history;

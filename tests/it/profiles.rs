@@ -33,18 +33,21 @@ async fn a_profile_tells_what_its_owner_did_on_either_side() {
     ];
     app.act(&customer, cancelled, "cancel").await.expect(200);
     app.act(&customer, cancelled, "cancel").await.expect(200);
+    // What is edited counts as it is now.
+    let edit = json!({"version": 1, "price": 11_000});
+    app.call("PATCH", &format!("/api/orders/{open}"), Some(&customer.token), &edit).await.expect(200);
     for order in [open, done, automatic] {
         app.accept(&executor, order).await.expect(200);
     }
     for order in [done, automatic] {
         app.act(&executor, order, "submit").await.expect(200);
     }
-    assert_eq!(profile(&app, &customer).await["customer"], json!({"orders_created": 4, "money_in_orders": rub(130_000), "orders_done": 1}));
+    assert_eq!(profile(&app, &customer).await["customer"], json!({"orders_created": 4, "money_in_orders": rub(131_000), "orders_done": 1}));
     app.act(&customer, done, "confirm").await.expect(200);
     app.act(&customer, done, "confirm").await.expect(200);
 
     let shown = profile(&app, &customer).await;
-    assert_eq!(shown["customer"], json!({"orders_created": 4, "money_in_orders": rub(130_000), "orders_done": 2}));
+    assert_eq!(shown["customer"], json!({"orders_created": 4, "money_in_orders": rub(131_000), "orders_done": 2}));
     assert_eq!(shown["executor"]["orders_completed"], 0);
     let paid: i64 =
         sqlx::query_scalar("select cast(sum(payout) as signed) from orders where status = 'done'").fetch_one(&app.sql).await.unwrap();
