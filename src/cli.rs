@@ -164,7 +164,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         }
         Some(Command::User(UserCommand::Token(args))) => with_flow(&places, async |flow| tokens(&flow, &args).await).await,
         Some(Command::User(UserCommand::Create(args))) => with_flow(&places, async |flow| create_user(&flow, &args).await).await,
-        Some(Command::User(UserCommand::Close { id })) => with_flow(&places, async |flow| Ok(flow.close_user(id).await?)).await,
+        Some(Command::User(UserCommand::Close { id })) => with_flow(&places, async |flow| Ok(flow.close_user(id).await.map(drop)?)).await,
         Some(Command::Service(command)) => with_flow(&places, async |flow| service(&flow, &command).await).await,
         Some(Command::Config(serving)) => {
             let in_force = InForce::new(&places, *serving);

@@ -2,7 +2,7 @@
 
 use super::move_money::apply;
 use super::transaction::transaction;
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, now, statistics};
 use crate::domain::billing::HoldEnd;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
@@ -58,6 +58,7 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     }
     let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::release(wallet, order.price), &order.currency, &cause).await?;
+    statistics::repriced(connection, order.customer.id, &order.currency, -order.price).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
     Ok(true)
 }

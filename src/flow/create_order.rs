@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::move_money::{Short, body_hash, judge, operation_id};
 use super::transaction::transaction;
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, now, statistics};
 use crate::domain::billing::NewHold;
 use crate::domain::commission::{Policy, Split};
 use crate::domain::ledger::{AccountKind, Transfer};
@@ -140,6 +140,7 @@ async fn create(connection: &mut MySqlConnection, creation: &Creation<'_>) -> Re
     let hold_id = holds::insert(connection, &hold, Some(order.order.id)).await?;
     sheet.name_order(order.order.id, hold_id);
     books::write(connection, &mut sheet).await?;
+    statistics::created(connection, creation.actor.user.id, creation.draft.currency.code(), price).await?;
     let body = serde_json::to_string(&order)?;
     operations::conclude(connection, &creation.id, false, &body).await?;
     Ok(Created::Order { id: order.order.id, body })

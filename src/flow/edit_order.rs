@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::create_order::{Ask, Uncovered};
 use super::move_money::{Short, attempt, body_hash, operation_id};
 use super::transaction::transaction;
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, now, statistics};
 use crate::domain::commission::{Mode, Policy, Split};
 use crate::domain::edit::{Edited, merged};
 use crate::domain::event::{EventKind, Facts, NewEvent};
@@ -212,7 +212,7 @@ async fn write(connection: &mut MySqlConnection, editing: &Editing<'_>) -> Resul
     Ok(Outcome::Done(Box::new(after), body))
 }
 
-/// The order's hold follows its price. Refused, and then the caller rolls back, where the money is not there.
+/// The order's hold follows its price, and so does what its customer has in orders. Refused, and then the caller rolls back, where the money is not there.
 pub(super) async fn move_hold(
     connection: &mut MySqlConnection,
     order: &Order,
@@ -223,7 +223,7 @@ pub(super) async fn move_hold(
         return Err(FlowError::Internal(format!("order {} has no active hold of {}", order.id, order.price)));
     }
     match attempt(connection, &Transfer::adjust(wallet, by), &order.currency, cause).await? {
-        None => Ok(()),
+        None => statistics::repriced(connection, order.customer.id, &order.currency, by).await,
         Some(Short { available }) => Err(Refusal::InsufficientFunds { available, needed: by, currency: order.currency.clone() }.into()),
     }
 }

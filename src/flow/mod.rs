@@ -29,6 +29,7 @@ mod repair;
 mod services;
 mod settle_order;
 mod sign_in;
+mod statistics;
 mod sweep_earnings;
 mod timeline;
 mod top_up;

@@ -9,6 +9,7 @@
 mod account;
 mod order;
 mod payment;
+mod statistics;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -125,6 +126,7 @@ impl Flow {
             Repair::Settle => self.settle_overdue(id).await,
             Repair::Expire => self.expire_hold(id).await,
             Repair::Topup => self.credit_topup(id).await,
+            Repair::Statistics => self.mend_statistics(id).await,
         };
         match step {
             // One that cannot be mended keeps nobody from mending the others; nothing of it was written.

@@ -3,7 +3,7 @@
 
 use super::move_money::apply;
 use super::transaction::transaction;
-use super::{Flow, FlowError, now};
+use super::{Flow, FlowError, now, statistics};
 use crate::domain::billing::HoldEnd;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
@@ -59,7 +59,7 @@ impl Flow {
             true => Some(self.store.account_id(executor.id, AccountKind::Wallet, &order.currency).await?),
             false => None,
         };
-        let accounts = Accounts { wallet, earnings, sweep_to };
+        let accounts = Accounts { wallet, earnings, sweep_to, executor: executor.id };
         let settled = transaction!(self.store, |connection| settle(connection, order, &accounts, event).await)?;
         let now_is = self.full(order.id).await?;
         if !settled && now_is.order.status != Status::Done {
@@ -83,6 +83,8 @@ struct Accounts {
     /// The executor's.
     earnings: u64,
     sweep_to: Option<u64>,
+    /// Who is paid.
+    executor: u64,
 }
 
 /// False when the order's state had changed meanwhile; nothing is written then.
@@ -103,6 +105,7 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
     let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     let transfer = Transfer::settle(accounts.wallet, accounts.earnings, accounts.sweep_to, order.payout, order.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
+    statistics::paid(connection, order, accounts.executor).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
     Ok(true)
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod admin_payouts;
+mod admin_users;
 mod audit;
 mod billing;
 mod board;
@@ -15,6 +16,7 @@ mod caller;
 mod categories;
 mod credentials;
 mod csv;
+mod dev;
 mod error;
 mod extract;
 mod health;
@@ -24,6 +26,7 @@ mod orders;
 mod origin;
 mod page;
 mod payouts;
+mod people;
 mod period;
 mod quote;
 mod robokassa;
@@ -101,6 +104,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/me/email", post(credentials::change_email))
         .route("/api/password/forgot", post(credentials::forgot))
         .route("/api/password/reset", post(credentials::reset))
+        .route("/api/users/{id}", get(people::show))
         .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))
@@ -139,6 +143,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/categories/{slug}", patch(categories::change))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
+        .route("/api/admin/users", get(admin_users::list))
+        .route("/api/admin/users/{id}", get(admin_users::show))
+        .route("/api/admin/users/{id}/close", post(admin_users::close))
+        .route("/api/admin/users/{id}/reopen", post(admin_users::reopen))
         .route("/api/admin/payouts", get(admin_payouts::list))
         .route("/api/admin/payouts.csv", get(admin_payouts::file))
         .route("/api/admin/payouts/{id}", get(admin_payouts::show))
@@ -156,6 +164,10 @@ pub fn router(api: Api) -> Router {
             .route("/api/sandbox/robokassa/decline", post(sandbox::decline))
             .route("/api/sandbox/topups/{id}", post(topups::sandbox)),
         None => routes,
+    };
+    let routes = match api.mode {
+        Mode::Development => routes.route("/api/dev/switch", post(dev::switch)),
+        Mode::Production => routes,
     };
     let routes = routes.fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
     layers::around(routes, api.clone()).with_state(api)

@@ -29,6 +29,11 @@ impl Peer {
     pub(super) fn address(&self) -> String {
         self.0.ip().to_string()
     }
+
+    /// Whether the request was made on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.0.ip().to_canonical().is_loopback()
+    }
 }
 
 impl Connected<SocketAddr> for Peer {

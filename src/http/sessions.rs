@@ -15,7 +15,7 @@ use super::server::Peer;
 use crate::domain::ledger::Account;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::Role;
-use crate::flow::{ProfileDraft, Registration};
+use crate::flow::{ProfileDraft, Registration, SignedIn};
 use crate::store::sessions::SessionRow;
 
 const DEVICE_CHARS_MAX: usize = 200;
@@ -108,11 +108,16 @@ pub(super) async fn login(
     Json(body): Json<Login>,
 ) -> Answer {
     let role = Role::parse(&body.role).ok_or_else(|| Invalid::new("role", Reason::Role, "`role` is customer, executor or admin"))?;
-    let signed_in = api.flow.sign_in(&body.email, body.password, role, &device(&headers), &peer.address()).await?;
+    let fresh = api.flow.sign_in(&body.email, body.password, role, &device(&headers), &peer.address()).await?;
+    signed_in(&api, &fresh)
+}
+
+/// Tells a fresh session to its owner, in the answer and as the cookie.
+pub(super) fn signed_in(api: &Api, signed_in: &SignedIn) -> Answer {
     let lifetime_s = (signed_in.expires_at - OffsetDateTime::now_utc()).whole_seconds();
     let mut response = ok(&LoggedIn {
         token: &signed_in.token,
-        role,
+        role: signed_in.role,
         expires_at: signed_in.expires_at,
         user: User { id: signed_in.user.id, name: &signed_in.user.name, email: &signed_in.email },
     })?;
@@ -189,7 +194,7 @@ async fn end_one(api: &Api, actor: &crate::domain::user::Actor, session_id: u64)
     Ok(())
 }
 
-fn device(headers: &HeaderMap) -> String {
+pub(super) fn device(headers: &HeaderMap) -> String {
     let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     agent.chars().filter(|c| !c.is_control()).take(DEVICE_CHARS_MAX).collect()
 }

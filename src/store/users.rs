@@ -25,6 +25,14 @@ pub struct OwnProfile {
     pub sweeps_earnings: bool,
 }
 
+/// What everybody may see of somebody.
+#[derive(sqlx::FromRow)]
+pub struct PublicProfile {
+    pub name: String,
+    pub about: String,
+    pub created_at: OffsetDateTime,
+}
+
 /// What is to be different; what is not named stays.
 #[derive(Default)]
 pub struct ProfileChange {
@@ -69,6 +77,10 @@ impl Store {
             .bind(user_id)
             .fetch_optional(&self.pool)
             .await?)
+    }
+
+    pub async fn public_profile(&self, user_id: u64) -> Result<Option<PublicProfile>, StoreError> {
+        Ok(sqlx::query_as("select name, about, created_at from users where id = ?").bind(user_id).fetch_optional(&self.pool).await?)
     }
 
     /// The user's present password hash and address.
@@ -133,12 +145,28 @@ pub async fn close(connection: &mut MySqlConnection, user_id: u64, at: OffsetDat
     if closed.rows_affected() != 1 {
         return Ok(false);
     }
+    flag_accounts(connection, user_id, true).await?;
+    Ok(true)
+}
+
+/// Opens the user and their accounts again; false when there is no such user.
+pub async fn reopen(connection: &mut MySqlConnection, user_id: u64) -> Result<bool, StoreError> {
+    let opened = sqlx::query("update users set closed_at = null where id = ?").bind(user_id).execute(&mut *connection).await?;
+    if opened.rows_affected() != 1 {
+        return Ok(false);
+    }
+    flag_accounts(connection, user_id, false).await?;
+    Ok(true)
+}
+
+/// The flag of the user's accounts, in the order in which accounts are locked.
+async fn flag_accounts(connection: &mut MySqlConnection, user_id: u64, is_closed: bool) -> Result<(), StoreError> {
     let ids: Vec<u64> =
         sqlx::query_scalar("select id from accounts where user_id = ? order by id").bind(user_id).fetch_all(&mut *connection).await?;
     for id in ids {
-        sqlx::query("update accounts set is_closed = true where id = ?").bind(id).execute(&mut *connection).await?;
+        sqlx::query("update accounts set is_closed = ? where id = ?").bind(is_closed).bind(id).execute(&mut *connection).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Ends every living session of the user but this one; which they were.

@@ -11,7 +11,7 @@ use crate::domain::order::{Order, Status};
 use crate::domain::sheet::{Cause, Standing};
 use crate::flow::move_money::apply;
 use crate::flow::transaction::transaction;
-use crate::flow::{Flow, FlowError, now};
+use crate::flow::{Flow, FlowError, now, statistics};
 use crate::store::audit::repairs::{self, HoldCase, OrderCase, OrderEntries};
 use crate::store::{MySqlConnection, books, holds};
 
@@ -169,6 +169,7 @@ async fn release(connection: &mut MySqlConnection, order: &Order, hold: &HoldCas
     end(connection, hold, HoldEnd::Released, at).await?;
     let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::release(hold.account_id, hold.amount), &order.currency, &cause).await?;
+    statistics::repriced(connection, order.customer.id, &order.currency, -hold.amount).await?;
     let (before, after) = (json!({"hold": hold.state}), json!({"hold": "released", "released": hold.amount}));
     conclude(connection, Change { operation_id, before, after, touched: vec![Subject::account(hold.account_id)] }).await
 }
@@ -189,6 +190,9 @@ async fn settle(
     let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     let transfer = Transfer::settle(hold.account_id, earnings, accounts.sweep_to, case.payout, case.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
+    if let Some(executor_id) = case.executor_id {
+        statistics::paid(connection, order, executor_id).await?;
+    }
     let before = json!({"hold": hold.state});
     let after = json!({"hold": "captured", "paid": case.payout, "commission": case.commission});
     conclude(connection, Change { operation_id, before, after, touched: accounts.all().map(Subject::account).collect() }).await

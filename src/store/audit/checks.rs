@@ -5,6 +5,7 @@ mod holds;
 mod operations;
 mod orders;
 mod payments;
+mod people;
 
 /// An invariant, and where its violations come from.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +45,13 @@ pub enum Repair {
     Settle,
     /// The top-up is credited as the gateway's notification would.
     Topup,
+    /// The figures are counted anew.
+    Statistics,
 }
 
 /// Every class: the sums over everything first, then what a single row shows.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    let groups = [operations::CHECKS, accounts::CHECKS, holds::CHECKS, orders::CHECKS, payments::CHECKS];
+    let groups = [operations::CHECKS, accounts::CHECKS, holds::CHECKS, orders::CHECKS, payments::CHECKS, people::CHECKS];
     groups.into_iter().flatten()
 }
 

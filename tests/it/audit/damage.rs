@@ -386,6 +386,20 @@ pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
             &[],
             &[&format!("update holds h join payouts p on p.hold_id = h.id set h.state = 'released' where p.id = {paid}")],
         ),
+        mended(
+            "statistics",
+            format!("user {customer}"),
+            &[],
+            "repair:statistics:",
+            &[&format!("update user_statistics set orders_created = orders_created + 1, money_in_orders = 7 where user_id = {customer}")],
+        ),
+        mended(
+            "statistics",
+            format!("user {executor}"),
+            &[],
+            "repair:statistics:",
+            &[&format!("delete from user_statistics where user_id = {executor}")],
+        ),
         left("payout_account", format!("payout {asked}"), &[], &[&format!("update payouts set user_id = {customer} where id = {asked}")]),
         left(
             "payouts_total",

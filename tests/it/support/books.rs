@@ -114,7 +114,8 @@ impl TestApp {
     /// Everything that tells of orders and money, as text: equal before and after is "nothing changed", to the byte.
     /// Operations are left out: a refusal may be kept as one.
     pub(crate) async fn fingerprint(&self) -> String {
-        const TABLES: [&str; 8] = ["orders", "order_texts", "accounts", "entries", "system_entries", "holds", "topups", "payouts"];
+        const TABLES: [&str; 9] =
+            ["user_statistics", "orders", "order_texts", "accounts", "entries", "system_entries", "holds", "topups", "payouts"];
         let mut text = String::new();
         for table in TABLES {
             let row: (String, i64) =
