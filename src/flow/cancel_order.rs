@@ -11,7 +11,7 @@ use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::MySqlConnection;
+use crate::store::{MySqlConnection, applications};
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
@@ -48,6 +48,7 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     if !orders::cancel(connection, order, at).await? {
         return Ok(false);
     }
+    applications::decline_all(connection, order.id).await?;
     record(connection, &NewEvent::new(order.id, EventKind::Cancelled, Some(order.customer.id), at)).await?;
     let operation_id = format!("release:{}", order.id);
     if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {

@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod admin_payouts;
+mod applications;
 mod audit;
 mod billing;
 mod board;
@@ -14,6 +15,7 @@ mod caching;
 mod caller;
 mod categories;
 mod csv;
+mod disputes;
 mod error;
 mod extract;
 mod health;
@@ -113,6 +115,12 @@ pub fn router(api: Api) -> Router {
         .route("/api/orders/{id}/confirm", post(orders::confirm))
         .route("/api/orders/{id}/reject", post(orders::reject))
         .route("/api/orders/{id}/abandon", post(orders::abandon))
+        .route("/api/orders/{id}/apply", post(applications::apply))
+        .route("/api/orders/{id}/withdraw", post(applications::withdraw))
+        .route("/api/orders/{id}/applications", get(applications::of_order))
+        .route("/api/orders/{id}/choose", post(applications::choose))
+        .route("/api/applications", get(applications::own))
+        .route("/api/orders/{id}/dispute", post(disputes::dispute))
         .route("/api/accounts", get(accounts::list))
         .route("/api/accounts/{kind}/entries", get(accounts::entries))
         .route("/api/accounts/{kind}/entries.csv", get(accounts::entries_csv))
@@ -132,6 +140,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
         .route("/api/admin/categories", get(categories::list).post(categories::create))
         .route("/api/admin/categories/{slug}", patch(categories::change))
+        .route("/api/admin/orders/{id}/arbitrate", post(disputes::arbitrate))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
         .route("/api/admin/payouts", get(admin_payouts::list))

@@ -95,14 +95,12 @@ pub(super) async fn create(State(api): State<Api>, Caller(session): Caller, Key(
 }
 
 fn draft(body: NewOrder) -> Result<OrderDraft, Invalid> {
-    if body.assignment == Some(Assignment::Chosen) {
-        return Err(Invalid::new("assignment", Reason::Unknown, "`assignment` is `first`: the first taker gets the order"));
-    }
     Ok(OrderDraft {
         title: text::line("title", &body.title, text::TITLE_CHARS_MAX)?,
         description: text::prose("description", &body.description)?,
         category: body.category,
         currency: body.currency.map_or(Ok(Currency::RUB), |code| Currency::parse(&code))?,
+        assignment: body.assignment.unwrap_or(Assignment::First),
         acceptance: body.acceptance.unwrap_or(Acceptance::Confirm),
         ask: ask(body.price, body.payout)?,
     })

@@ -1,5 +1,7 @@
 //! Orders: reading them, and every conditional UPDATE that moves one but for taking (see `take_lane`).
 
+mod choices;
+mod disputes;
 mod events;
 mod rows;
 mod writes;
@@ -10,6 +12,8 @@ use self::rows::TextsRow;
 use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
+pub use self::choices::{choose, count_applicants, open_for_applicant, touch_for_applicant};
+pub use self::disputes::{dispute, fail};
 pub use self::events::record;
 pub(super) use self::rows::COLUMNS;
 pub use self::rows::OrderRow;
@@ -85,7 +89,7 @@ impl Store {
     pub async fn full_order(&self, id: u64) -> Result<Option<FullOrder>, StoreError> {
         let Some(order) = self.order(id).await? else { return Ok(None) };
         let texts: Option<TextsRow> = sqlx::query_as(
-            "select t.description, t.report, t.reject_reason, o.floor_bp, o.commission_mode \
+            "select t.description, t.report, t.reject_reason, t.dispute_reason, o.floor_bp, o.commission_mode \
              from orders o join order_texts t on t.order_id = o.id where o.id = ?",
         )
         .bind(id)
@@ -101,6 +105,7 @@ impl Store {
             description: texts.description,
             report: texts.report,
             reject_reason: texts.reject_reason,
+            dispute_reason: texts.dispute_reason,
         }))
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use orderboard::domain::money::Amount;
+use orderboard::domain::order::Assignment;
 use orderboard::domain::user::{Actor, Party, Role};
 use orderboard::flow::{Ask, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
 use orderboard::store::Store;
@@ -220,6 +221,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
     let actor = |id: u64, role: Role| Actor { user: Party { id, name: "Silent".to_owned() }, role, session_id: 0 };
     let (customer, executor) = (actor(customer.id, Role::Customer), actor(executor.id, Role::Executor));
     let draft = OrderDraft {
+        assignment: Assignment::First,
         title: "Unheard of".to_owned(),
         description: String::new(),
         category: Some("it".to_owned()),
