@@ -75,6 +75,13 @@ pub struct CounterLimits {
     pub max_percent: u16,
 }
 
+impl Default for CounterLimits {
+    /// From half the price to twice the price.
+    fn default() -> Self {
+        Self { min_percent: 50, max_percent: 200 }
+    }
+}
+
 impl CounterLimits {
     /// Refused when `price` is too far from the order's price `from`.
     pub fn check(self, from: i64, price: i64) -> Result<(), Invalid> {

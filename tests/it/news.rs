@@ -6,7 +6,7 @@ use std::time::Duration;
 use orderboard::domain::money::Amount;
 use orderboard::domain::order::Assignment;
 use orderboard::domain::user::{Actor, Party, Role};
-use orderboard::flow::{Ask, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
+use orderboard::flow::{Ask, CounterLimits, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
 use orderboard::store::Store;
 use tokio::time::Instant;
 
@@ -214,6 +214,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         take_lane: orderboard::flow::LaneSize { connections: 4, batch: 64 },
         auto_confirm_after: Duration::from_secs(60),
         session_lifetime: Duration::from_secs(60),
+        counter_limits: CounterLimits::default(),
         topups: TopupConfig::default(),
     };
     let flow = Flow::start(store, outbox, None, config).await.unwrap();
