@@ -14,6 +14,7 @@ pub mod order;
 pub mod payout;
 pub mod refusal;
 pub mod robokassa;
+pub mod search;
 pub mod sheet;
 pub mod text;
 pub mod user;

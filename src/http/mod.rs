@@ -6,6 +6,7 @@
 
 mod accounts;
 mod admin;
+mod admin_orders;
 mod admin_payouts;
 mod applications;
 mod audit;
@@ -29,6 +30,7 @@ mod period;
 mod quote;
 mod robokassa;
 mod sandbox;
+mod search;
 mod server;
 mod sessions;
 mod topups;
@@ -42,7 +44,7 @@ use axum::routing::{delete, get, patch, post};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
-use crate::live::Live;
+use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
@@ -66,6 +68,8 @@ pub struct Doors {
     pub flow: Flow,
     pub store: Store,
     pub live: Live,
+    /// The open orders, for those who search them.
+    pub catalog: Catalog,
     /// Asks whether Redis answers; for those who ask whether this node is well.
     pub redis_is_up: Box<dyn Fn() -> bool + Send + Sync>,
     pub mode: Mode,
@@ -140,6 +144,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
         .route("/api/admin/categories", get(categories::list).post(categories::create))
         .route("/api/admin/categories/{slug}", patch(categories::change))
+        .route("/api/admin/orders", get(admin_orders::list))
         .route("/api/admin/orders/{id}/arbitrate", post(disputes::arbitrate))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
