@@ -144,8 +144,8 @@ impl App {
                 }
                 if let Some(order) = order {
                     flow.remember_order(order);
-                    catalog.note(order, seq);
                 }
+                catalog.note(order, seq);
             })
         };
         let (stopping, stopped) = watch::channel(false);

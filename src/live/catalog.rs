@@ -81,8 +81,8 @@ impl Catalog {
         catalog
     }
 
-    /// News of an order; `seq` is its place on the bus, where it came by the bus.
-    pub fn note(&self, order: &Order, seq: Option<u64>) {
+    /// News, of an order or of something else; `seq` is its place on the bus, where it came by the bus.
+    pub fn note(&self, order: Option<&Order>, seq: Option<u64>) {
         if let Some(seq) = seq {
             let last = self.0.last_seq.swap(seq, Ordering::Relaxed);
             if last != 0 && seq != last && seq != last + 1 {
@@ -90,7 +90,9 @@ impl Catalog {
                 self.0.work.notify_one();
             }
         }
-        self.put(order);
+        if let Some(order) = order {
+            self.put(order);
+        }
     }
 
     /// What was created a moment ago is found, too: orders newer than all that are known are read now.
