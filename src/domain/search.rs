@@ -46,7 +46,9 @@ impl Sort {
             }
             _ => None,
         };
-        place.ok_or_else(|| Invalid::new("cursor", Reason::Malformed, "`cursor` is the `next` of the page before, unchanged, in the same order"))
+        place.ok_or_else(|| {
+            Invalid::new("cursor", Reason::Malformed, "`cursor` is the `next` of the page before, unchanged, in the same order")
+        })
     }
 
     pub fn write(self, place: Place) -> String {

@@ -11,9 +11,9 @@ use crate::domain::news::Subject;
 use crate::domain::order::{Assignment, FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Role};
+use crate::store::MySqlConnection;
 use crate::store::applications::{self, NewApplication};
 use crate::store::orders::{self, record};
-use crate::store::MySqlConnection;
 
 /// Readings of an order that changes at this moment.
 const ATTEMPTS_MAX: u32 = 8;

@@ -11,10 +11,10 @@ use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::{MySqlConnection, applications};
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
+use crate::store::{MySqlConnection, applications};
 
 impl Flow {
     /// Cancels an open or frozen order of the actor's. Asked again: the same order, cancelled once.

@@ -59,8 +59,7 @@ impl Flow {
             }
             self.order_of_customer(actor, order_id).await?;
             let before = self.full(order_id).await?;
-            let application =
-                self.store.application(order_id, choice.executor_id).await?.ok_or(Refusal::NotFound("application"))?;
+            let application = self.store.application(order_id, choice.executor_id).await?.ok_or(Refusal::NotFound("application"))?;
             let outcome = match self.judge_choice(&before, &application, choice).await? {
                 Some(kept) => Outcome::Refused(kept),
                 None => {
@@ -135,7 +134,10 @@ async fn write(connection: &mut MySqlConnection, choosing: &Choosing<'_>) -> Res
     }
     // Every change of an application changes its order's version, so it is as it was read.
     if !applications::end(connection, application, ApplicationStatus::Chosen).await? {
-        return Err(FlowError::Internal(format!("the application of {} for order {} has changed alone", application.executor.id, order.id)));
+        return Err(FlowError::Internal(format!(
+            "the application of {} for order {} has changed alone",
+            application.executor.id, order.id
+        )));
     }
     applications::decline_all(connection, order.id).await?;
     let by = application.price - order.price;
@@ -149,7 +151,11 @@ async fn write(connection: &mut MySqlConnection, choosing: &Choosing<'_>) -> Res
     }
     let event = NewEvent::new(order.id, EventKind::Chosen, Some(order.customer.id), at);
     let event = event.with("executor", serde_json::to_value(&application.executor)?);
-    record(connection, &NewEvent { facts: event.facts.into_iter().chain(changes).collect(), ..NewEvent::new(order.id, event.kind, event.actor_id, at) }).await?;
+    record(
+        connection,
+        &NewEvent { facts: event.facts.into_iter().chain(changes).collect(), ..NewEvent::new(order.id, event.kind, event.actor_id, at) },
+    )
+    .await?;
     let body = serde_json::to_string(&after)?;
     if is_told {
         operations::conclude(connection, id, false, if choosing.is_keyed { &body } else { "{}" }).await?;

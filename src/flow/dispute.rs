@@ -13,10 +13,10 @@ use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
+use crate::store::MySqlConnection;
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
-use crate::store::MySqlConnection;
 
 /// Who gets the held money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -56,7 +56,8 @@ impl Flow {
         };
         if !is_side {
             let may_see = order.status == Status::Open || order.is_party(actor.user.id) || actor.role == Role::Admin;
-            let refusal = if may_see { Refusal::Forbidden("only the two sides of a contract dispute it") } else { Refusal::NotFound("order") };
+            let refusal =
+                if may_see { Refusal::Forbidden("only the two sides of a contract dispute it") } else { Refusal::NotFound("order") };
             return Err(refusal.into());
         }
         let disputed = transaction!(self.store, |connection| dispute(connection, &order, actor.user.id, &reason).await)?;

@@ -8,8 +8,8 @@ use crate::domain::order::{Acceptance, Assignment, FullOrder, Move, Order, Side,
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
-use crate::store::{MySqlConnection, applications};
 use crate::store::orders::{self, Submission, record};
+use crate::store::{MySqlConnection, applications};
 
 impl Flow {
     pub async fn freeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {

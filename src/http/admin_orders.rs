@@ -40,13 +40,8 @@ pub(super) async fn list(State(api): State<Api>, Caller(session): Caller, Query(
     if let Some(id) = text.as_ref().and_then(|text| text.parse().ok()) {
         return ok(&Listed::whole(api.store.orders_by_id(&[id]).await?));
     }
-    let filter = AdminFilter {
-        status: query.status,
-        is_disputed: query.disputed,
-        customer_id: query.customer,
-        executor_id: query.executor,
-        text,
-    };
+    let filter =
+        AdminFilter { status: query.status, is_disputed: query.disputed, customer_id: query.customer, executor_id: query.executor, text };
     let found = api.store.all_orders(&filter, page.below, page.limit).await?;
     ok(&Listed::going_on(found.orders, found.next.map(|next| next.to_string())))
 }

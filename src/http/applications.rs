@@ -114,10 +114,8 @@ pub(super) async fn of_order(State(api): State<Api>, Caller(session): Caller, Id
     };
     let ids: Vec<u64> = applications.iter().map(|application| application.executor.id).collect();
     let records = api.store.records(&ids, &order.currency).await?;
-    let compared = |application: Application| Compared {
-        stats: records.get(&application.executor.id).copied().unwrap_or_default(),
-        application,
-    };
+    let compared =
+        |application: Application| Compared { stats: records.get(&application.executor.id).copied().unwrap_or_default(), application };
     ok(&Listed::new(applications.into_iter().map(compared).collect(), page, |compared: &Compared| compared.application.version))
 }
 

@@ -115,9 +115,7 @@ impl From<Refusal> for Problem {
                 conflict("not_disputed", format!("the order is {status} and nobody asks for a verdict; only a dispute is decided"))
                     .with(json!({"order_status": status, "version": version}))
             }
-            Refusal::Disputed => {
-                conflict("disputed", "this contract is in dispute; wait for the administrator's verdict".into())
-            }
+            Refusal::Disputed => conflict("disputed", "this contract is in dispute; wait for the administrator's verdict".into()),
             Refusal::Changed { changes, order } => {
                 conflict("changed", "the customer has edited this order since you saw it; see what is different and decide again".into())
                     .with(json!({"changes": changes, "order": order}))

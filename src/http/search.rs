@@ -18,8 +18,7 @@ pub(super) async fn answer(api: &Api, search: &Search, cursor: Option<&str>, lim
     let mut orders: Vec<Order> = Vec::new();
     for _ in 0..ROUNDS_MAX {
         let found = api.catalog.search(search, after, limit - orders.len());
-        let mut rows: HashMap<u64, Order> =
-            api.store.orders_by_id(&found.ids).await?.into_iter().map(|order| (order.id, order)).collect();
+        let mut rows: HashMap<u64, Order> = api.store.orders_by_id(&found.ids).await?.into_iter().map(|order| (order.id, order)).collect();
         orders.extend(found.ids.iter().filter_map(|id| rows.remove(id)).filter(|order| search.fits(order)));
         after = found.next;
         if after.is_none() || orders.len() >= limit {

@@ -141,9 +141,8 @@ impl Store {
         if executor_ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut query: QueryBuilder<MySql> = QueryBuilder::new(
-            "select executor_id, cast(count(*) as unsigned), cast(coalesce(sum(if(currency = ",
-        );
+        let mut query: QueryBuilder<MySql> =
+            QueryBuilder::new("select executor_id, cast(count(*) as unsigned), cast(coalesce(sum(if(currency = ");
         query.push_bind(currency.to_owned());
         query.push(", payout, 0)), 0) as signed) from orders where status = 'done' and executor_id in (");
         let mut list = query.separated(", ");

@@ -26,7 +26,12 @@ async fn applications(app: &TestApp, user: &User, id: u64) -> Vec<Value> {
 }
 
 fn statuses(applications: &[Value]) -> Vec<(u64, &str)> {
-    let status = |one: &Value| (one["executor"]["id"].as_u64().unwrap(), ["waiting", "chosen", "declined", "withdrawn"].into_iter().find(|name| one["status"] == *name).unwrap());
+    let status = |one: &Value| {
+        (
+            one["executor"]["id"].as_u64().unwrap(),
+            ["waiting", "chosen", "declined", "withdrawn"].into_iter().find(|name| one["status"] == *name).unwrap(),
+        )
+    };
     applications.iter().map(status).collect()
 }
 
@@ -184,10 +189,14 @@ async fn forty_apply_at_once_and_two_choices_at_once_are_one() {
     }
     assert_eq!(app.get(&format!("/api/orders/{id}"), &customer).await.expect(200)["applicants"], 40);
     let pages = app.get(&format!("/api/orders/{id}/applications?limit=30"), &customer).await.expect(200);
-    let rest = app.get(&format!("/api/orders/{id}/applications?limit=30&cursor={}", pages["next"].as_str().unwrap()), &customer).await.expect(200);
+    let rest =
+        app.get(&format!("/api/orders/{id}/applications?limit=30&cursor={}", pages["next"].as_str().unwrap()), &customer).await.expect(200);
     assert_eq!((pages["items"].as_array().unwrap().len(), rest["items"].as_array().unwrap().len()), (30, 10));
-    let (one, two, gone) =
-        tokio::join!(choose(&app, &customer, id, &executors[3]), choose(&beside, &customer, id, &executors[7]), app.act(&executors[3], id, "withdraw"));
+    let (one, two, gone) = tokio::join!(
+        choose(&app, &customer, id, &executors[3]),
+        choose(&beside, &customer, id, &executors[7]),
+        app.act(&executors[3], id, "withdraw")
+    );
     let chosen: Vec<u16> = [&one, &two].iter().map(|answer| answer.status).filter(|status| *status == 200).collect();
     assert_eq!(chosen.len(), 1, "{} {} {}", one.text(), two.text(), gone.text());
     app.assert_books_balance().await;

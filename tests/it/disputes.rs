@@ -100,7 +100,9 @@ async fn only_the_two_sides_dispute_and_only_admins_decide() {
     let (customer, admin) = (&scene.people["the customer"], &scene.people["an admin"]);
     app.post(&format!("/api/orders/{id}/dispute"), customer, &json!({"reason": " "})).await.refused(422, "invalid");
     dispute(&app, customer, id).await.expect(200);
-    app.post(&format!("/api/admin/orders/{id}/arbitrate"), admin, &json!({"verdict": "both", "comment": "x"})).await.refused(422, "invalid");
+    app.post(&format!("/api/admin/orders/{id}/arbitrate"), admin, &json!({"verdict": "both", "comment": "x"}))
+        .await
+        .refused(422, "invalid");
     app.post(&format!("/api/admin/orders/{id}/arbitrate"), admin, &json!({"verdict": "pay", "comment": ""})).await.refused(422, "invalid");
 }
 

@@ -31,6 +31,7 @@ mod orders;
 mod payouts;
 mod private_channels;
 mod processes;
+mod search;
 mod sentinel;
 mod several_processes;
 mod shape;

@@ -315,12 +315,7 @@ pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
             &[&format!("update applications set price = price + 1, payout = payout + 1 where order_id = {chosen}")],
         ),
         left("order_chosen", order(chosen), &[], &[&format!("update applications set status = 'declined' where order_id = {chosen}")]),
-        left(
-            "order_times",
-            order(open),
-            &[],
-            &[&format!("update orders set disputed_at = utc_timestamp(6) where id = {open}")],
-        ),
+        left("order_times", order(open), &[], &[&format!("update orders set disputed_at = utc_timestamp(6) where id = {open}")]),
         left(
             "executor_paid",
             order(done),
