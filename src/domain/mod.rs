@@ -8,6 +8,7 @@ pub mod commission;
 pub mod edit;
 pub mod event;
 pub mod ledger;
+pub mod letters;
 pub mod money;
 pub mod news;
 pub mod order;
