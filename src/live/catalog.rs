@@ -194,7 +194,7 @@ impl Catalog {
             let ids: Vec<u64> = {
                 let mut unread = lock(&self.0.unread);
                 let ids: Vec<u64> = unread.iter().copied().take(TEXTS_MAX).collect();
-                ids.iter().for_each(|id| drop(unread.remove(id)));
+                unread.retain(|id| ids.last().is_some_and(|last| id > last));
                 ids
             };
             if ids.is_empty() {
@@ -231,14 +231,17 @@ impl Catalog {
                 break;
             }
         }
+        self.forget_closed(&before, &open);
+        self.read_texts().await
+    }
+
+    fn forget_closed(&self, before: &BTreeMap<u64, u64>, open: &BTreeSet<u64>) {
         let mut entries = self.entries();
         for (id, version) in before {
-            if !open.contains(&id) && entries.get(&id).is_some_and(|entry| entry.version == version) {
-                entries.remove(&id);
+            if !open.contains(id) && entries.get(id).is_some_and(|entry| entry.version == *version) {
+                entries.remove(id);
             }
         }
-        drop(entries);
-        self.read_texts().await
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
