@@ -8,7 +8,7 @@ const WORDS_MAX: usize = 8;
 /// Of a description; what comes later is not searched.
 const SEARCHED_CHARS_MAX: usize = 2_000;
 /// Shorter words are compared as they are.
-const STEM_CHARS_MIN: usize = 4;
+const STEM_CHARS_MIN: usize = 3;
 /// Endings are at most so long.
 const ENDING_CHARS_MAX: usize = 2;
 

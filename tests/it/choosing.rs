@@ -53,7 +53,9 @@ async fn one_is_chosen_at_the_price_they_offered_and_the_others_are_declined() {
     assert_eq!((&offered["status"], &offered["executor"]["id"]), (&json!("waiting"), &json!(dear.id)));
     apply(&app, &cheap, id, Some(5_000)).await.expect(200);
     apply(&app, &plain, id, None).await.expect(200);
-    watcher.until("three applicants on the board", |state| state.board("all").orders[&id]["applicants"] == 3).await;
+    watcher
+        .until("three applicants on the board", |state| state.board("all").orders.get(&id).is_some_and(|order| order["applicants"] == 3))
+        .await;
     let compared = applications(&app, &customer, id).await;
     assert_eq!(statuses(&compared), [(plain.id, "waiting"), (cheap.id, "waiting"), (dear.id, "waiting")]);
     assert_eq!(compared[1]["stats"], json!({"completed": 1, "earned": 900}));
