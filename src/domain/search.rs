@@ -134,11 +134,11 @@ fn folded_char(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().map(|c| if c == 'ё' { 'е' } else { c })
 }
 
-/// The word without the vowels it ends with, and what stands for one in Russian; of an English plural without its `s`.
+/// The word without the vowels it ends with, and what stands for one in Russian; of an English plural without its `s` or `es`.
 fn stem(word: &str) -> &str {
     let mut stem = word;
     for _ in 0..ENDING_CHARS_MAX {
-        let is_ending = |c: char| "аеиоуыэюяйьs".contains(c);
+        let is_ending = |c: char| "аеиоуыэюяйьse".contains(c);
         match stem.char_indices().next_back() {
             Some((at, last)) if is_ending(last) && stem[..at].chars().count() >= STEM_CHARS_MIN => stem = &stem[..at],
             _ => break,
