@@ -18,7 +18,7 @@ use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, outdate_topups, publish, sweep};
-use crate::live::{Drain, Live, LiveConfig};
+use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
 
@@ -139,8 +139,9 @@ impl App {
             hash_token: flow::hash_token,
             users: bus.users().clone(),
         };
+        let catalog = Catalog::start(store.clone());
         let live = {
-            let (flow, carried) = (flow.clone(), carried.clone());
+            let (flow, carried, catalog) = (flow.clone(), carried.clone(), catalog.clone());
             Live::start(store.clone(), feed, live_config, move |item, order, seq| {
                 // An account's news concerns this node alone, whichever way it came.
                 if seq.is_some() || item.kind == NewsKind::Account {
@@ -149,6 +150,7 @@ impl App {
                 if let Some(order) = order {
                     flow.remember_order(order);
                 }
+                catalog.note(order, seq);
             })
         };
         let (stopping, stopped) = watch::channel(false);
@@ -173,6 +175,7 @@ impl App {
             flow: flow.clone(),
             store: store.clone(),
             live: live.clone(),
+            catalog,
             redis_is_up: {
                 let bus = bus.clone();
                 Box::new(move || bus.is_up())

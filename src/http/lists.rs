@@ -56,6 +56,11 @@ impl<T> Listed<T> {
         Self { items, next }
     }
 
+    /// With a cursor of its own kind.
+    pub(super) fn going_on(items: Vec<T>, next: Option<String>) -> Self {
+        Self { items, next }
+    }
+
     pub(super) fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
