@@ -12,7 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-pub(super) use self::errors::{Asked, Trouble};
+pub(super) use self::errors::{Asked, Trouble, is_ours};
 use self::errors::{Errors, RecentError};
 use self::series::{EVERY, Point, RouteTime, Series, Totals};
 use super::Api;

@@ -12,7 +12,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
-use super::figures::{Asked, Trouble};
+use super::figures::{Asked, Trouble, is_ours};
 use super::{Api, origin};
 
 /// The longest a client waits. The work goes on to its end: what it does is never left half-done.
@@ -56,7 +56,7 @@ async fn measure(State(api): State<Api>, request: Request, next: Next) -> Respon
     let took = started.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms = took.as_millis() as u64, "request");
-    if status >= 500 {
+    if is_ours(&route, status) {
         let trouble = response.extensions_mut().remove().unwrap_or(Trouble { code: "internal", cause: String::new() });
         api.figures.errors.note(&Asked { method: method.as_str(), route: &route, status, took }, trouble);
     }

@@ -12,6 +12,11 @@ use crate::domain::order::unix_ms;
 const KEPT_MAX: usize = 100;
 const CAUSE_CHARS_MAX: usize = 500;
 
+/// Whether an answer was an error of ours. A node that says that it is not ready does what it should.
+pub(in crate::http) fn is_ours(route: &str, status: u16) -> bool {
+    status >= 500 && route != "/readyz"
+}
+
 /// Travels with an answer from where it was made to where it is counted; never sent.
 #[derive(Clone)]
 pub(in crate::http) struct Trouble {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::errors::is_ours;
 use crate::domain::order::unix_ms;
 use crate::http::layers::ACCEPT;
 
@@ -110,7 +111,7 @@ impl Totals {
             sockets,
             requests_per_s: per_s(&|_, _| true),
             accepts_per_s: per_s(&|route, status| route == ACCEPT && status == 200),
-            errors_per_s: per_s(&|_, status| status >= 500),
+            errors_per_s: per_s(&is_ours),
             p50_ms: all.quantile_ms(0.5),
             p99_ms: all.quantile_ms(0.99),
             accept_p50_ms: accepts.quantile_ms(0.5),
@@ -148,7 +149,7 @@ impl Totals {
             RouteTime {
                 route: name.clone(),
                 requests: all.count(),
-                errors: self.of(&|route, status| route == name && status >= 500).count(),
+                errors: self.of(&|route, status| route == name && is_ours(route, status)).count(),
                 p50_ms: all.quantile_ms(0.5),
                 p99_ms: all.quantile_ms(0.99),
             }
