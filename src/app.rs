@@ -15,7 +15,7 @@ use crate::config::descriptors::PLAIN_CONNECTIONS;
 use crate::domain::news::NewsKind;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
+use crate::http::{Api, Bound, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, outdate_topups, publish, sweep};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
@@ -166,8 +166,11 @@ impl App {
             }
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
-        let settings = config.limits.billing(node, config.is_worker);
+        let settings = config.limits.billing(node.clone(), config.is_worker);
         jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
+        let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || telemetry::render(&metrics));
+        let figures = Arc::new(Figures::new(node, metrics.clone(), live.clone()));
+        jobs.spawn(figures.clone().run(stopped.clone()));
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
         }
@@ -184,7 +187,8 @@ impl App {
             payout_rules: PayoutRules { min: config.payouts.payout_min, methods: config.payouts.payout_methods },
             sandbox: Sandbox::new(&flow, bound.as_ref().and_then(|bound| bound.address().ok())),
             origins: config.origins,
-            metrics: Box::new(move || telemetry::render(&metrics)),
+            metrics,
+            figures,
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
         });
@@ -199,7 +203,7 @@ impl App {
             None => None,
         };
         let figures_server = match bound_for_figures {
-            Some(bound) => Some(Server::start(bound, figures(api.clone()), live.clone(), server_config).map_err(cannot_listen)?),
+            Some(bound) => Some(Server::start(bound, for_operators(api.clone()), live.clone(), server_config).map_err(cannot_listen)?),
             None => None,
         };
         Ok(Self { flow, store, bus, live, server, figures_server, jobs, stopping, api, port: config.port })

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
+use super::figures::Trouble;
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::flow::{Fault, FlowError};
@@ -21,19 +22,26 @@ pub(super) struct Problem {
     detail: String,
     facts: Map<String, Value>,
     retry_after_s: Option<u32>,
+    /// What the log says of it; for admins, and never part of the answer.
+    cause: Option<String>,
 }
 
 pub(super) type Answer = Result<Response, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None }
+        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None }
     }
 
     fn with(mut self, facts: Value) -> Self {
         if let Value::Object(facts) = facts {
             self.facts.extend(facts);
         }
+        self
+    }
+
+    fn caused_by(mut self, cause: &impl ToString) -> Self {
+        self.cause = Some(cause.to_string());
         self
     }
 
@@ -64,6 +72,10 @@ impl Problem {
     pub(super) fn internal() -> Self {
         let detail = "something broke on our side; nothing was half-done, and it has been logged. Try again, and tell us if it stays";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    pub(super) fn panicked() -> Self {
+        Self::internal().caused_by(&"a handler panicked; the log says where")
     }
 
     pub(super) fn upgrade_required() -> Self {
@@ -169,10 +181,11 @@ impl From<StoreError> for Problem {
         if error.is_disconnect() || error.is_conflict() {
             tracing::warn!(%error, "the database did not answer");
             metrics::counter!("orderboard_database_unavailable_total").increment(1);
-            return Problem::unavailable("the database does not answer at the moment; nothing was half-done, try again shortly");
+            return Problem::unavailable("the database does not answer at the moment; nothing was half-done, try again shortly")
+                .caused_by(&error);
         }
         tracing::error!(%error, "the database refused a statement");
-        Problem::internal()
+        Problem::internal().caused_by(&error)
     }
 }
 
@@ -183,7 +196,7 @@ impl From<FlowError> for Problem {
             FlowError::Store(error) => error.into(),
             FlowError::Internal(detail) => {
                 tracing::error!(detail, "an invariant does not hold");
-                Problem::internal()
+                Problem::internal().caused_by(&detail)
             }
         }
     }
@@ -204,6 +217,10 @@ impl IntoResponse for Problem {
         let mut response = typed(self.status, "application/problem+json", body.to_string());
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status.is_server_error() {
+            let cause = self.cause.unwrap_or(self.detail);
+            response.extensions_mut().insert(Trouble { code: self.code, cause });
         }
         response
     }

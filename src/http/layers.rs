@@ -12,6 +12,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
 use super::error::Problem;
+use super::figures::{Asked, Trouble, is_ours};
 use super::{Api, origin};
 
 /// The longest a client waits. The work goes on to its end: what it does is never left half-done.
@@ -33,7 +34,7 @@ async fn detach(work: impl Future<Output = Response> + Send + 'static) -> Respon
         Ok(Err(error)) => {
             tracing::error!(%error, "a handler panicked");
             metrics::counter!("orderboard_panics_total").increment(1);
-            Problem::internal().into_response()
+            Problem::panicked().into_response()
         }
         Err(_) => {
             metrics::counter!("orderboard_answers_too_late_total").increment(1);
@@ -55,6 +56,10 @@ async fn measure(State(api): State<Api>, request: Request, next: Next) -> Respon
     let took = started.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms = took.as_millis() as u64, "request");
+    if is_ours(&route, status) {
+        let trouble = response.extensions_mut().remove().unwrap_or(Trouble { code: "internal", cause: String::new() });
+        api.figures.errors.note(&Asked { method: method.as_str(), route: &route, status, took }, trouble);
+    }
     if route == ACCEPT {
         ACCEPT_SECONDS.record(took.as_secs_f64());
     }

@@ -22,6 +22,7 @@ mod dev;
 mod disputes;
 mod error;
 mod extract;
+mod figures;
 mod health;
 mod layers;
 mod lists;
@@ -52,6 +53,7 @@ use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
+pub use self::figures::Figures;
 pub use self::sandbox::Sandbox;
 pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
 
@@ -83,14 +85,16 @@ pub struct Doors {
     /// Origins besides the request's own host from which pages may act with a cookie.
     pub origins: Vec<String>,
     /// The figures as text; takes milliseconds.
-    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub metrics: figures::Text,
+    /// What this node remembers of its last hour.
+    pub figures: Arc<Figures>,
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,
 }
 
 /// What operators ask for, on an address of their own.
-pub fn figures(api: Api) -> Router {
+pub fn for_operators(api: Api) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -155,6 +159,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/categories/{slug}", patch(categories::change))
         .route("/api/admin/orders", get(admin_orders::list))
         .route("/api/admin/orders/{id}/arbitrate", post(disputes::arbitrate))
+        .route("/api/admin/figures", get(figures::show))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
         .route("/api/admin/users", get(admin_users::list))
