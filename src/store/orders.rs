@@ -10,7 +10,7 @@ mod writes;
 use sqlx::{MySql, QueryBuilder};
 
 use self::rows::TextsRow;
-use super::{Store, StoreError, by_ids};
+use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub use self::admin::AdminFilter;
@@ -38,6 +38,14 @@ pub enum Listed {
     },
 }
 
+/// What an order says.
+#[derive(sqlx::FromRow)]
+pub struct Texts {
+    pub order_id: u64,
+    pub title: String,
+    pub description: String,
+}
+
 impl Listed {
     /// Which index is walked. Left alone MariaDB takes all orders of a person, or all of a status, and skips those above the page
     /// one by one: 0.4 s where somebody has half a million. By force it begins at the page. A status that few orders have is
@@ -49,14 +57,6 @@ impl Listed {
             _ => "",
         }
     }
-}
-
-/// What an order says.
-#[derive(sqlx::FromRow)]
-pub struct Texts {
-    pub order_id: u64,
-    pub title: String,
-    pub description: String,
 }
 
 impl Store {
@@ -122,7 +122,14 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = by_ids(COLUMNS, "orders", ids).build_query_as().fetch_all(&self.pool).await?;
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
+        query.push(COLUMNS).push(" from orders where id in (");
+        let mut list = query.separated(", ");
+        for id in padded(ids.to_vec()) {
+            list.push_bind(id);
+        }
+        query.push(")");
+        let rows = query.build_query_as().fetch_all(&self.pool).await?;
         self.named(rows).await
     }
 
@@ -165,7 +172,7 @@ impl Store {
         self.named(vec![row]).await?.pop().ok_or_else(|| StoreError::Corrupt(format!("order {id} has no names")))
     }
 
-    pub(super) async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+    async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
         let ids = rows.iter().flat_map(|row| [Some(row.customer_id), row.executor_id]).flatten().collect();
         let names = self.names_of(ids).await?;
         rows.into_iter().map(|row| row.order(&names)).collect()
