@@ -12,12 +12,11 @@ use tokio::time::Instant;
 
 use crate::bus::{Bus, BusConfig, BusError, Queue};
 use crate::config::descriptors::PLAIN_CONNECTIONS;
-use crate::domain::news::NewsKind;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, demo, expire_holds, outdate_topups, publish, sweep};
+use crate::jobs::{auto_confirm, billing, demo, expire_holds, notices, outdate_topups, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -127,6 +126,7 @@ impl App {
         }
         let node = flow::node_name();
         let carried = Arc::new(Carried::default());
+        let (ear, heard) = notices::Ear::new();
         let live_config = LiveConfig {
             node: node.clone(),
             sockets_max: config.limits.sockets_max,
@@ -137,12 +137,13 @@ impl App {
         let live = {
             let (flow, carried) = (flow.clone(), carried.clone());
             Live::start(store.clone(), feed, live_config, move |item, order, seq| {
-                // An account's news concerns this node alone, whichever way it came.
-                if seq.is_some() || item.kind == NewsKind::Account {
+                // News of one user's concerns this node alone, whichever way it came.
+                if seq.is_some() || item.audience.is_some() {
                     carried.note(item.subject(), item.version);
                 }
                 if let Some(order) = order {
                     flow.remember_order(order);
+                    ear.hear(order);
                 }
             })
         };
@@ -154,6 +155,7 @@ impl App {
             jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
             jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
             jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+            jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
         let settings = config.limits.billing(node, config.is_worker);

@@ -6,6 +6,7 @@ pub mod commission;
 pub mod ledger;
 pub mod money;
 pub mod news;
+pub mod notice;
 pub mod order;
 pub mod payout;
 pub mod refusal;

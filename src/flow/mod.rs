@@ -1,7 +1,7 @@
 //! Use cases: one file, one story, told top to bottom. The only place where transactions begin. Callers are `http`,
 //! `jobs` and the command line; nothing here knows of requests, statuses or sockets.
 //!
-//! Lock order inside a transaction: operation → order or payout → accounts by ascending id. A refusal that an idempotency id may
+//! Lock order inside a transaction: operation → order or payout → accounts by ascending id → inboxes by ascending user. A refusal that an idempotency id may
 //! ask for again is committed as that operation's result; it is never expressed by a rollback.
 //!
 //! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
@@ -17,6 +17,7 @@ mod create_order;
 mod grant;
 mod move_money;
 mod move_order;
+mod notices;
 mod outbox;
 mod payouts;
 mod recent;

@@ -1,8 +1,10 @@
 //! Moves of an order that carry no money: freeze, unfreeze, submit, reject, abandon.
 
+use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{Acceptance, FullOrder, Move, Order, Side, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
@@ -32,10 +34,16 @@ impl Flow {
     /// The customer sends submitted work back, saying why.
     pub async fn reject_order(&self, actor: &Actor, order_id: u64, reason: &str) -> Result<FullOrder, FlowError> {
         let reason = text::line("reason", reason, text::DESCRIPTION_CHARS_MAX)?;
-        self.order_of(actor, order_id, Side::Customer).await?;
-        let moved = transaction!(self.store, |connection| orders::reject(connection, order_id, actor.user.id, &reason)
-            .await
-            .map_err(FlowError::from))?;
+        let order = self.order_of(actor, order_id, Side::Customer).await?;
+        let at = now();
+        let told: Vec<Notice> = order.executor.iter().map(|executor| Notice::work_rejected(&order, executor, &reason, at)).collect();
+        let moved = transaction!(self.store, |connection| {
+            match orders::reject(connection, order_id, actor.user.id, &reason).await {
+                Ok(true) => tell(connection, &told).await.map(|_| true),
+                moved => Ok(moved?),
+            }
+        })?;
+        self.announce_inboxes(told.iter().map(|notice| notice.user_id));
         self.moved(order_id, Move::Reject, moved).await
     }
 
@@ -52,9 +60,14 @@ impl Flow {
         }
         let at = now();
         let confirm_by = at + self.config.auto_confirm_after;
-        let moved = transaction!(self.store, |connection| orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report)
-            .await
-            .map_err(FlowError::from))?;
+        let told = [Notice::work_submitted(&order, &actor.user, at)];
+        let moved = transaction!(self.store, |connection| {
+            match orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report).await {
+                Ok(true) => tell(connection, &told).await.map(|_| true),
+                moved => Ok(moved?),
+            }
+        })?;
+        self.announce_inboxes([order.customer.id]);
         self.moved(order_id, Move::Submit, moved).await
     }
 

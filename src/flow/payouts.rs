@@ -5,12 +5,14 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::notices::tell;
 use super::move_money::{Short, apply, body_hash, judge, operation_id};
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::{HoldEnd, NewHold};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
+use crate::domain::notice::{Event, Notice};
 use crate::domain::order::unix_ms;
 use crate::domain::payout::{PayoutDraft, PayoutStatus};
 use crate::domain::refusal::Refusal;
@@ -80,6 +82,15 @@ impl Verdict {
         match self {
             Verdict::Approve => ("payout-approve", "withdrawal", HoldEnd::Captured),
             Verdict::Reject | Verdict::Cancel => ("payout-release", "release", HoldEnd::Released),
+        }
+    }
+
+    /// What its owner is told; of their own doing nothing.
+    fn event(self) -> Option<Event> {
+        match self {
+            Verdict::Approve => Some(Event::PayoutApproved),
+            Verdict::Reject => Some(Event::PayoutRejected),
+            Verdict::Cancel => None,
         }
     }
 
@@ -178,6 +189,7 @@ impl Flow {
             let by_owner = actor.user.id == payout.user.id;
             tracing::info!(payout = payout.id, status = wanted.as_str(), by = actor.user.id, by_owner, "a payout was decided");
             self.outbox.announce(Subject::account(payout.account_id));
+            self.announce_inboxes([payout.user.id]);
         }
         let now_is = self.store.payout(payout.id).await?.ok_or(Refusal::NotFound("payout"))?;
         if now_is.status != wanted {
@@ -257,5 +269,9 @@ async fn decide(
     let cause = Cause { payout_id: Some(payout.id), hold_id: Some(payout.hold_id), ..Cause::new(&operation_id, at) };
     apply(connection, &verdict.transfer(payout), &payout.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
+    if let Some(event) = verdict.event() {
+        let sum = (payout.amount, payout.currency.as_str());
+        tell(connection, &[Notice::payout_decided(payout.user.id, event, payout.id, sum, comment.unwrap_or_default())]).await?;
+    }
     Ok(true)
 }

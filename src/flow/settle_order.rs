@@ -2,11 +2,13 @@
 //! customer confirms; or the time to object is over; or the order settles itself as soon as the work is handed in.
 
 use super::move_money::apply;
+use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::HoldEnd;
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
@@ -70,6 +72,7 @@ impl Flow {
         if let Some(wallet) = sweep_to {
             self.outbox.announce(Subject::account(wallet));
         }
+        self.announce_inboxes([order.customer.id, executor.id]);
         Ok(now_is)
     }
 }
@@ -101,5 +104,14 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
     let transfer = Transfer::settle(accounts.wallet, accounts.earnings, accounts.sweep_to, order.payout, order.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
+    tell(connection, &told_of(order)).await?;
     Ok(true)
+}
+
+/// The customer hears of the money; the executor, that the work was confirmed: not of work that settles itself, which is paid
+/// by the executor's own act.
+fn told_of(order: &Order) -> Vec<Notice> {
+    let Some(executor) = &order.executor else { return Vec::new() };
+    let confirmed = (order.status == Status::Submitted).then(|| Notice::work_confirmed(order, executor));
+    std::iter::once(Notice::debited(order, executor)).chain(confirmed).collect()
 }

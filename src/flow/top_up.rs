@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::move_money::{apply, body_hash, operation_id};
+use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::ledger::{AccountKind, EntryKind, Transfer};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::robokassa::{Culture, Fields, Invoice, Merchant, Message, Stage, Unreadable, out_sum, parse_sum};
 use crate::domain::sheet::Cause;
@@ -260,6 +262,7 @@ impl Flow {
             tracing::info!(topup = topup.id, was = topup.status, "money has arrived for a payment that was given up");
         }
         self.outbox.announce(Subject::account(wallet));
+        self.announce_inboxes([topup.user_id]);
         Ok(Ok(Arrival::Credited(topup.id)))
     }
 
@@ -288,5 +291,6 @@ async fn receive(connection: &mut MySqlConnection, topup: &TopupRow, from: State
     let cause = Cause { topup_id: Some(topup.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::credit(wallet, EntryKind::Topup, topup.amount), &topup.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
+    tell(connection, &[Notice::topup(topup.user_id, topup.id, topup.amount, &topup.currency)]).await?;
     Ok(true)
 }

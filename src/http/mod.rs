@@ -18,6 +18,7 @@ mod extract;
 mod health;
 mod layers;
 mod lists;
+mod notifications;
 mod orders;
 mod origin;
 mod page;
@@ -120,6 +121,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/payouts/rules", get(payouts::rules))
         .route("/api/payouts/{id}", get(payouts::show))
         .route("/api/payouts/{id}/cancel", post(payouts::cancel))
+        .route("/api/notifications", get(notifications::list))
+        .route("/api/notifications/read", post(notifications::read))
         .route("/api/topups", get(topups::list).post(topups::create))
         .route("/api/topups/{id}", get(topups::show))
         .route("/api/robokassa/result", get(robokassa::result).post(robokassa::result))

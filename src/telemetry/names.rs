@@ -5,11 +5,12 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 use super::process;
 
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 6] = [
     ("orderboard_sockets", "Websockets open now"),
     ("orderboard_sockets_behind", "Websockets whose kernel buffer is full: they wait to be written to"),
     ("orderboard_billing_pending", "Billing commands given to a worker and not answered yet"),
     ("orderboard_billing_lag", "Billing commands that no worker has been given yet"),
+    ("orderboard_notices_behind_seconds", "How far the telling of orders that were taken is behind, where news of them was missed"),
     ("orderboard_billing_oldest_seconds", "Age of the oldest billing command that is not answered"),
 ];
 
@@ -22,7 +23,7 @@ const HISTOGRAMS: [(&str, Unit, &str); 6] = [
     ("orderboard_billing_group_size", Unit::Count, "Billing commands done in one transaction"),
 ];
 
-const COUNTERS: [(&str, &str); 40] = [
+const COUNTERS: [(&str, &str); 42] = [
     // The feed.
     ("orderboard_frames_written_total", "Frames of boards written to websockets"),
     ("orderboard_changes_written_total", "Changes in the frames that were written"),
@@ -52,6 +53,8 @@ const COUNTERS: [(&str, &str); 40] = [
     ("orderboard_outbox_dropped_total", "Changes left to the sweep: too many waited to be published"),
     ("orderboard_billing_responses_dropped_total", "Billing responses dropped from a full stream"),
     ("orderboard_billing_notes_dropped_total", "Notes on billing commands dropped: too many waited"),
+    ("orderboard_notices_put_off_total", "Orders whose customers are told later: too many were taken at once"),
+    ("orderboard_notices_trimmed_total", "Notifications deleted: their users have newer ones enough"),
     // Faults.
     ("orderboard_panics_total", "Requests that ended in a panic"),
     ("orderboard_database_unavailable_total", "Requests refused because MySQL did not answer"),

@@ -23,6 +23,7 @@ mod live;
 mod model;
 mod money;
 mod news;
+mod notifications;
 mod orders;
 mod payouts;
 mod private_channels;
