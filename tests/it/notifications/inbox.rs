@@ -70,7 +70,7 @@ async fn money_that_comes_and_goes_is_told_to_its_owner() {
     assert_eq!(events(&app, &executor).await, [""; 0], "their own act has paid them");
 
     let wish = json!({"amount": 1_000, "method": "card", "destination": "2200 1234 1234 5678"});
-    for (verdict, body) in [("approve", json!({})), ("reject", json!({"reason": "no such card"}))] {
+    for (verdict, body) in [("approve", json!({})), ("reject", json!({"comment": "no such card"}))] {
         let payout = app.post("/api/payouts", &executor, &wish).await.expect(201)["id"].as_u64().unwrap();
         for _ in 0..2 {
             app.post(&format!("/api/admin/payouts/{payout}/{verdict}"), &admin, &body).await.expect(200);
