@@ -6,12 +6,13 @@ import { tests as access } from './access.mjs';
 import { tests as board } from './board.mjs';
 import { tests as contract } from './contract.mjs';
 import { tests as joining } from './joining.mjs';
+import { tests as office } from './office.mjs';
 import { tests as payouts } from './payouts.mjs';
 import { tests as recovery } from './recovery.mjs';
 
 const TEST_MS = 180_000;
 const wanted = process.argv.slice(2).join(' ');
-const all = [...contract, ...board, ...joining, ...payouts, ...recovery, ...access].filter((test) => test.name.includes(wanted));
+const all = [...contract, ...board, ...joining, ...payouts, ...office, ...recovery, ...access].filter((test) => test.name.includes(wanted));
 
 const server = await Server.fromEnv();
 const browser = await Browser.launch(server.url);
