@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::notices::tell;
 use super::move_money::{Short, apply, body_hash, judge, operation_id};
+use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::{HoldEnd, NewHold};

@@ -174,7 +174,8 @@ impl Socket {
             }
             Err(error) => {
                 tracing::warn!(%error, "an inbox could not be read for a socket");
-                let detail = "your notifications cannot be read at the moment; they follow with the next one, or ask GET /api/notifications";
+                let detail =
+                    "your notifications cannot be read at the moment; they follow with the next one, or ask GET /api/notifications";
                 self.send(&Frame::json(&ServerMessage::Error { code: "unavailable", detail })).await
             }
         }

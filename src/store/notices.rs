@@ -208,11 +208,8 @@ async fn count(connection: &mut MySqlConnection, added: &BTreeMap<u64, u64>) -> 
 
 /// Forgets the user's notices up to this number.
 async fn trim(connection: &mut MySqlConnection, user_id: u64, up_to: u64) -> Result<(), StoreError> {
-    let gone = sqlx::query("delete from notifications where user_id = ? and seq <= ?")
-        .bind(user_id)
-        .bind(up_to)
-        .execute(&mut *connection)
-        .await?;
+    let gone =
+        sqlx::query("delete from notifications where user_id = ? and seq <= ?").bind(user_id).bind(up_to).execute(&mut *connection).await?;
     metrics::counter!("orderboard_notices_trimmed_total").increment(gone.rows_affected());
     sqlx::query("update inboxes set read_up_to = ?, unread = (select count(*) from notifications n where n.user_id = ? and n.seq > ? and n.is_shown) where user_id = ? and read_up_to < ?")
         .bind(up_to)
@@ -227,8 +224,10 @@ async fn trim(connection: &mut MySqlConnection, user_id: u64, up_to: u64) -> Res
 
 /// Everything up to this number is read. Numbers that are not given yet stay unread.
 pub async fn read(connection: &mut MySqlConnection, user_id: u64, up_to: u64) -> Result<(), StoreError> {
-    let newest: Option<u64> =
-        sqlx::query_scalar("select newest from inboxes where user_id = ? for update").bind(user_id).fetch_optional(&mut *connection).await?;
+    let newest: Option<u64> = sqlx::query_scalar("select newest from inboxes where user_id = ? for update")
+        .bind(user_id)
+        .fetch_optional(&mut *connection)
+        .await?;
     let Some(newest) = newest else { return Ok(()) };
     let up_to = up_to.min(newest);
     let unread: i64 = sqlx::query_scalar("select count(*) from notifications where user_id = ? and seq > ? and is_shown")
