@@ -5,6 +5,7 @@ pub mod billing;
 pub mod category;
 pub mod commission;
 pub mod ledger;
+pub mod letters;
 pub mod money;
 pub mod news;
 pub mod notice;

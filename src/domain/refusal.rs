@@ -37,6 +37,7 @@ pub enum Reason {
     Currency,
     PayoutZero,
     Role,
+    Language,
 }
 
 impl Reason {
@@ -55,6 +56,7 @@ impl Reason {
             Reason::Currency => "currency",
             Reason::PayoutZero => "payout_zero",
             Reason::Role => "role",
+            Reason::Language => "language",
         }
     }
 }
@@ -67,6 +69,12 @@ pub enum Refusal {
     Unauthenticated,
     /// The email and password do not belong together, or the account may not act in that role.
     WrongCredentials,
+    /// Who is signed in gave another password than theirs.
+    WrongPassword,
+    /// The link to set a new password was used, is too old, or was overtaken.
+    LinkOver,
+    /// This installation sends no mail.
+    NoMail,
     Forbidden(&'static str),
     NotFound(&'static str),
     /// Somebody was faster.

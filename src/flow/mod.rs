@@ -15,12 +15,15 @@ mod categories;
 mod close_user;
 mod commission_policy;
 mod create_order;
+mod credentials;
 mod grant;
+mod letters;
 mod move_money;
 mod move_order;
 mod notices;
 mod outbox;
 mod payouts;
+mod profile;
 mod recent;
 mod repair;
 mod services;
@@ -49,9 +52,12 @@ pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
 pub use self::categories::Categories;
 pub use self::create_order::{Ask, OrderDraft};
+pub use self::credentials::Ended;
 pub use self::grant::Granted;
+pub use self::letters::{Fate, LetterRow, Put};
 pub use self::outbox::{Burst, Outbox, Unsent};
 pub use self::payouts::OwnPayout;
+pub use self::profile::ProfileDraft;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
@@ -68,6 +74,8 @@ pub struct FlowConfig {
     pub auto_confirm_after: Duration,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
+    /// Where people reach the board, for the links in letters; nothing where no mail is sent.
+    pub public_url: Option<String>,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -82,6 +90,7 @@ pub struct Flow {
     policy: Arc<ArcSwap<Policy>>,
     categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
+    forgetting: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
     audits: audit_desk::AuditDesk,
 }
@@ -96,6 +105,7 @@ impl Flow {
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
+            forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
             config: Arc::new(config),
             audits: audit_desk::AuditDesk::default(),
             store,
@@ -177,6 +187,13 @@ pub(crate) fn random_token() -> String {
     // Without randomness from the kernel no token is safe; there is nothing better to do than to stop.
     getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A number that nothing else has drawn.
+pub(crate) fn random_number() -> u64 {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+    u64::from_le_bytes(bytes)
 }
 
 /// A short random name by which clients and logs tell this node from others.

@@ -92,6 +92,14 @@ impl From<Refusal> for Problem {
             Refusal::WrongCredentials => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "this e-mail address and password do not belong together")
             }
+            Refusal::WrongPassword => {
+                Problem::new(StatusCode::FORBIDDEN, "wrong_password", "this is not your present password; nothing was changed")
+            }
+            Refusal::LinkOver => {
+                let detail = "this link was used, is too old, or was overtaken by another change; ask for a new one";
+                Problem::new(StatusCode::GONE, "link_over", detail)
+            }
+            Refusal::NoMail => conflict("no_mail", "no mail is sent from here, so no link can come by mail; ask the admins".into()),
             Refusal::Forbidden(why) => Problem::forbidden(why),
             Refusal::NotFound(what) => {
                 Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}, or it is not yours to see"))

@@ -13,6 +13,7 @@ mod board;
 mod caching;
 mod caller;
 mod categories;
+mod credentials;
 mod csv;
 mod error;
 mod extract;
@@ -97,6 +98,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/login", post(sessions::login))
         .route("/api/logout", post(sessions::logout))
         .route("/api/me", get(sessions::me).patch(sessions::change_settings))
+        .route("/api/me/password", post(credentials::change_password))
+        .route("/api/me/email", post(credentials::change_email))
+        .route("/api/password/forgot", post(credentials::forgot))
+        .route("/api/password/reset", post(credentials::reset))
         .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))

@@ -23,7 +23,7 @@ const HISTOGRAMS: [(&str, Unit, &str); 6] = [
     ("orderboard_billing_group_size", Unit::Count, "Billing commands done in one transaction"),
 ];
 
-const COUNTERS: [(&str, &str); 42] = [
+const COUNTERS: &[(&str, &str)] = &[
     // The feed.
     ("orderboard_frames_written_total", "Frames of boards written to websockets"),
     ("orderboard_changes_written_total", "Changes in the frames that were written"),
@@ -55,6 +55,11 @@ const COUNTERS: [(&str, &str); 42] = [
     ("orderboard_billing_notes_dropped_total", "Notes on billing commands dropped: too many waited"),
     ("orderboard_notices_put_off_total", "Orders whose customers are told later: too many were taken at once"),
     ("orderboard_notices_trimmed_total", "Notifications deleted: their users have newer ones enough"),
+    ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
+    // Mail.
+    ("orderboard_mail_sent_total", "Letters that the mail server took"),
+    ("orderboard_mail_retries_total", "Attempts to send a letter that failed and are made again"),
+    ("orderboard_mail_dead_total", "Letters given up"),
     // Faults.
     ("orderboard_panics_total", "Requests that ended in a panic"),
     ("orderboard_database_unavailable_total", "Requests refused because MySQL did not answer"),
@@ -90,7 +95,7 @@ pub(super) fn register() {
         describe_histogram!(name, unit, meaning);
         drop(histogram!(name));
     }
-    for (name, meaning) in COUNTERS {
+    for (name, meaning) in COUNTERS.iter().copied() {
         if !meaning.is_empty() {
             describe_counter!(name, meaning);
         }
