@@ -16,7 +16,7 @@ use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep};
+use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -49,6 +49,7 @@ pub struct AppConfig {
     pub payouts: config::PayoutArgs,
     pub gateway: config::Gateway,
     pub mail: config::MailArgs,
+    pub telegram: config::TelegramArgs,
 }
 
 /// Why a node did not start; each reads as one clear line.
@@ -64,6 +65,8 @@ pub enum StartError {
     Gateway(String),
     #[error("{0}")]
     Mail(String),
+    #[error("{0}")]
+    Telegram(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -109,6 +112,8 @@ impl App {
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
         let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
         let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
+        let board = public_url.as_deref().or(config.mail.public_url.as_deref());
+        let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
         let cannot_listen = |error| StartError::Listen(config.listen, error);
         let bound = match config.is_web {
             true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
@@ -124,7 +129,7 @@ impl App {
         let (bus, feed) = Bus::connect(BusConfig { url: config.redis_url.clone(), prefix: config.redis_prefix.clone() }).await?;
         let (outbox, unsent) = Outbox::new();
         let queue = Queue::connect(&config.redis_url, &config.billing_streams).await?;
-        let flow_config = flow::FlowConfig { topups, public_url, ..config.limits.flow() };
+        let flow_config = flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() };
         let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow_config).await?;
         if flow.gateway().is_some_and(|gateway| gateway.stage == flow::Stage::Test) {
             tracing::warn!("the payment gateway is in its test mode: wallets are topped up with no money behind it");
@@ -163,6 +168,10 @@ impl App {
             jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
             if let Some(postbox) = postbox {
                 jobs.spawn(mail::run(flow.clone(), postbox, config.mail.settings(), stopped.clone()));
+            }
+            if let Some(bot) = bot {
+                jobs.spawn(telegram::listen::run(flow.clone(), store.clone(), bot.clone(), node.clone(), stopped.clone()));
+                jobs.spawn(telegram::run(flow.clone(), bot, config.mail.settings(), stopped.clone()));
             }
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.

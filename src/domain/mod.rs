@@ -9,6 +9,7 @@ pub mod letters;
 pub mod money;
 pub mod news;
 pub mod notice;
+pub mod notice_words;
 pub mod order;
 pub mod payout;
 pub mod refusal;

@@ -1,6 +1,8 @@
 //! Notices: what people are told, about what, and with which facts. A notice names its event and its subject, and nobody is
 //! told twice of the same subject.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -74,6 +76,71 @@ impl Event {
 
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.as_str() == name)
+    }
+
+    /// How everybody is told of it who has not chosen otherwise. Letters are for what asks for an act or is about one's money
+    /// leaving; whoever links a chat wants to be told there.
+    fn usual(self) -> Ways {
+        let mail = matches!(
+            self,
+            Event::Chosen
+                | Event::WorkRejected
+                | Event::PayoutApproved
+                | Event::PayoutRejected
+                | Event::Taken
+                | Event::WorkSubmitted
+                | Event::Arbitrated
+                | Event::PasswordChanged
+        );
+        Ways { app: true, mail, telegram: true }
+    }
+
+    /// 0 goes first.
+    pub fn priority(self) -> u8 {
+        match self {
+            Event::PasswordChanged => 1,
+            Event::OrderNew => 4,
+            Event::Topup | Event::Debited | Event::Declined | Event::Applicant => 3,
+            _ => 2,
+        }
+    }
+
+    /// For how many seconds it is worth sending: an order that is gone is no news.
+    pub fn wanted_for_s(self) -> u64 {
+        match self {
+            Event::OrderNew => 900,
+            _ => 86_400,
+        }
+    }
+}
+
+/// By which ways a user is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ways {
+    pub app: bool,
+    pub mail: bool,
+    pub telegram: bool,
+}
+
+/// What a user has chosen; for what is not named, the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Choices(BTreeMap<Event, Ways>);
+
+impl Choices {
+    pub fn of(&self, event: Event) -> Ways {
+        self.0.get(&event).copied().unwrap_or_else(|| event.usual())
+    }
+
+    /// Every event, chosen or not.
+    pub fn whole(&self) -> BTreeMap<Event, Ways> {
+        Event::ALL.into_iter().map(|event| (event, self.of(event))).collect()
+    }
+
+    /// These instead of what was chosen for them before.
+    pub fn change(&mut self, changes: BTreeMap<Event, Ways>) {
+        self.0.extend(changes);
     }
 }
 
@@ -222,6 +289,11 @@ impl Notice {
     pub fn payout_decided(user_id: u64, event: Event, payout_id: u64, (amount, currency): (i64, &str), comment: &str) -> Self {
         let facts = Facts { payout_id: Some(payout_id), amount: Some(amount), currency: Some(currency.to_owned()), ..Facts::default() };
         Self { user_id, event, subject: format!("payout:{payout_id}"), facts: facts.saying(comment) }
+    }
+
+    /// To whoever it belongs to: it may not have been them.
+    pub fn password_changed(user_id: u64, at: OffsetDateTime) -> Self {
+        Self { user_id, event: Event::PasswordChanged, subject: "password".to_owned(), facts: Facts::default() }.at(at)
     }
 
     /// To the payer.

@@ -29,7 +29,9 @@ mod repair;
 mod services;
 mod settle_order;
 mod sign_in;
+mod subscriptions;
 mod sweep_earnings;
+mod telegram;
 mod top_up;
 mod transaction;
 
@@ -61,6 +63,8 @@ pub use self::profile::ProfileDraft;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
+pub use self::subscriptions::Round;
+pub use self::telegram::{MessageRow, TelegramConfig};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
 pub use crate::store::take_lane::LaneSize;
@@ -76,6 +80,8 @@ pub struct FlowConfig {
     pub topups: TopupConfig,
     /// Where people reach the board, for the links in letters; nothing where no mail is sent.
     pub public_url: Option<String>,
+    /// Nothing where no messages are sent.
+    pub telegram: Option<TelegramConfig>,
 }
 
 /// Everything the use cases need. Cheap to clone.

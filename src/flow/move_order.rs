@@ -1,6 +1,5 @@
 //! Moves of an order that carry no money: freeze, unfreeze, submit, reject, abandon.
 
-use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::news::Subject;
@@ -38,10 +37,8 @@ impl Flow {
         let at = now();
         let told: Vec<Notice> = order.executor.iter().map(|executor| Notice::work_rejected(&order, executor, &reason, at)).collect();
         let moved = transaction!(self.store, |connection| {
-            match orders::reject(connection, order_id, actor.user.id, &reason).await {
-                Ok(true) => tell(connection, &told).await.map(|_| true),
-                moved => Ok(moved?),
-            }
+            let done = orders::reject(connection, order_id, actor.user.id, &reason).await.map_err(FlowError::from);
+            self.tell_if(connection, done, &told).await
         })?;
         self.announce_inboxes(told.iter().map(|notice| notice.user_id));
         self.moved(order_id, Move::Reject, moved).await
@@ -62,10 +59,8 @@ impl Flow {
         let confirm_by = at + self.config.auto_confirm_after;
         let told = [Notice::work_submitted(&order, &actor.user, at)];
         let moved = transaction!(self.store, |connection| {
-            match orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report).await {
-                Ok(true) => tell(connection, &told).await.map(|_| true),
-                moved => Ok(moved?),
-            }
+            let done = orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report).await.map_err(FlowError::from);
+            self.tell_if(connection, done, &told).await
         })?;
         self.announce_inboxes([order.customer.id]);
         self.moved(order_id, Move::Submit, moved).await

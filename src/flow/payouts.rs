@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::move_money::{Short, apply, body_hash, judge, operation_id};
-use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::{HoldEnd, NewHold};
@@ -183,8 +182,15 @@ impl Flow {
 
     async fn decide(&self, actor: &Actor, payout: Payout, verdict: Verdict, comment: Option<&str>) -> Result<Payout, FlowError> {
         let wanted = verdict.status();
+        let sum = (payout.amount, payout.currency.as_str());
+        let words = comment.unwrap_or_default();
+        let told = verdict.event().map(|event| Notice::payout_decided(payout.user.id, event, payout.id, sum, words));
+        let told: Vec<Notice> = told.into_iter().collect();
         if payout.status == PayoutStatus::Created
-            && transaction!(self.store, |connection| decide(connection, &payout, verdict, actor.user.id, comment).await)?
+            && transaction!(self.store, |connection| {
+                let done = decide(connection, &payout, verdict, actor.user.id, comment).await;
+                self.tell_if(connection, done, &told).await
+            })?
         {
             let by_owner = actor.user.id == payout.user.id;
             tracing::info!(payout = payout.id, status = wanted.as_str(), by = actor.user.id, by_owner, "a payout was decided");
@@ -269,9 +275,5 @@ async fn decide(
     let cause = Cause { payout_id: Some(payout.id), hold_id: Some(payout.hold_id), ..Cause::new(&operation_id, at) };
     apply(connection, &verdict.transfer(payout), &payout.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
-    if let Some(event) = verdict.event() {
-        let sum = (payout.amount, payout.currency.as_str());
-        tell(connection, &[Notice::payout_decided(payout.user.id, event, payout.id, sum, comment.unwrap_or_default())]).await?;
-    }
     Ok(true)
 }

@@ -2,7 +2,6 @@
 //! customer confirms; or the time to object is over; or the order settles itself as soon as the work is handed in.
 
 use super::move_money::apply;
-use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::HoldEnd;
@@ -60,7 +59,11 @@ impl Flow {
             false => None,
         };
         let accounts = Accounts { wallet, earnings, sweep_to };
-        let settled = transaction!(self.store, |connection| settle(connection, order, &accounts).await)?;
+        let told = told_of(order);
+        let settled = transaction!(self.store, |connection| {
+            let done = settle(connection, order, &accounts).await;
+            self.tell_if(connection, done, &told).await
+        })?;
         let now_is = self.full(order.id).await?;
         if !settled && now_is.order.status != Status::Done {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
@@ -104,7 +107,6 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
     let transfer = Transfer::settle(accounts.wallet, accounts.earnings, accounts.sweep_to, order.payout, order.commission);
     apply(connection, &transfer, &order.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
-    tell(connection, &told_of(order)).await?;
     Ok(true)
 }
 

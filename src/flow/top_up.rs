@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::move_money::{apply, body_hash, operation_id};
-use super::notices::tell;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::ledger::{AccountKind, EntryKind, Transfer};
@@ -255,7 +254,12 @@ impl Flow {
             return Ok(Ok(Arrival::Known(topup.id)));
         }
         let wallet = self.store.account_id(topup.user_id, AccountKind::Wallet, &topup.currency).await?;
-        if !transaction!(self.store, |connection| receive(connection, &topup, from, wallet).await)? {
+        let told = [Notice::topup(topup.user_id, topup.id, topup.amount, &topup.currency)];
+        let received = transaction!(self.store, |connection| {
+            let done = receive(connection, &topup, from, wallet).await;
+            self.tell_if(connection, done, &told).await
+        })?;
+        if !received {
             return Ok(Ok(Arrival::Known(topup.id)));
         }
         if topup.status != "created" {
@@ -291,6 +295,5 @@ async fn receive(connection: &mut MySqlConnection, topup: &TopupRow, from: State
     let cause = Cause { topup_id: Some(topup.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::credit(wallet, EntryKind::Topup, topup.amount), &topup.currency, &cause).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
-    tell(connection, &[Notice::topup(topup.user_id, topup.id, topup.amount, &topup.currency)]).await?;
     Ok(true)
 }

@@ -13,8 +13,10 @@ mod board;
 mod caching;
 mod caller;
 mod categories;
+mod channels;
 mod credentials;
 mod csv;
+mod deliveries;
 mod error;
 mod extract;
 mod health;
@@ -31,6 +33,7 @@ mod robokassa;
 mod sandbox;
 mod server;
 mod sessions;
+mod subscriptions;
 mod topups;
 mod ws;
 
@@ -38,7 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
@@ -127,6 +130,12 @@ pub fn router(api: Api) -> Router {
         .route("/api/payouts/rules", get(payouts::rules))
         .route("/api/payouts/{id}", get(payouts::show))
         .route("/api/payouts/{id}/cancel", post(payouts::cancel))
+        .route("/api/subscriptions", get(subscriptions::list))
+        .route("/api/subscriptions/{category}", put(subscriptions::put).delete(subscriptions::end))
+        .route("/api/me/channels", get(channels::show).put(channels::change))
+        .route("/api/me/telegram", post(channels::link_telegram).delete(channels::unlink_telegram))
+        .route("/api/admin/deliveries", get(deliveries::list))
+        .route("/api/admin/deliveries/{id}/retry", post(deliveries::retry))
         .route("/api/notifications", get(notifications::list))
         .route("/api/notifications/read", post(notifications::read))
         .route("/api/topups", get(topups::list).post(topups::create))

@@ -12,6 +12,7 @@ pub mod notices;
 pub mod outdate_topups;
 pub mod publish;
 pub mod sweep;
+pub mod telegram;
 
 use std::time::Duration;
 

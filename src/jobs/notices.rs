@@ -1,11 +1,13 @@
-//! Telling people of what no transaction could: that an order was taken. Taking writes nothing but the order's row, so its
-//! customer is told from the news of it, which comes within milliseconds; and because news may be lost with whoever heard it,
-//! every change of an order is looked at a second time, in the order of changes, from a place that is kept in the database.
-//! A notice is written once however often somebody tries.
+//! Telling people of what no transaction should: that an order was taken, and that there is a new one. Taking writes nothing but
+//! the order's row, and who posts an order does not wait for its thousands of subscribers; so both are told from the news of
+//! the order, which comes within milliseconds. Because news may be lost with whoever heard it, every change of an order is
+//! looked at a second time, in the order of changes, from a place that is kept in the database. A notice is written once
+//! however often somebody tries.
 //!
 //! One node at a time does this for all, by a lease. When that node dies, another goes on from the kept place within seconds.
 //! Takings come first: when they come in floods, most of the time is left to them, and notices follow later.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::Stopping;
 use crate::domain::order::{Order, Status};
-use crate::flow::{Flow, FlowError, Recent};
+use crate::flow::{Flow, FlowError, Recent, Round};
 use crate::store::changes::Change;
 use crate::store::{Store, StoreError};
 
@@ -29,12 +31,19 @@ const PLACE: &str = "notices_place";
 /// visible at its commit.
 const VISIBLE_AFTER: Duration = Duration::from_secs(12);
 /// What is older is nothing new to anybody.
-const WORTH_TELLING: Duration = Duration::from_secs(24 * 3_600);
+const TAKING_IS_NEWS: Duration = Duration::from_secs(24 * 3_600);
+const ORDER_IS_NEWS: Duration = Duration::from_secs(900);
 /// Orders told of in one transaction, and changes looked at in one statement.
 const TOGETHER_MAX: usize = 128;
 const PAGE: u32 = 500;
 /// Orders that wait to be told of; what does not fit is found by the second look.
 const WAITING_MAX: usize = 16_384;
+/// New orders whose subscribers are being told. So many at once are more than anybody would read.
+const ROUNDS_MAX: usize = 1_000;
+/// An order that is younger is not read again before its subscribers are told.
+const FRESH: Duration = Duration::from_secs(1);
+/// A piece of work that told fewer than this needs no rest.
+const FEW: usize = 16;
 /// Of the time, in a flood, so many parts are left to others.
 const LEFT_TO_OTHERS: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_millis(250);
@@ -63,7 +72,13 @@ impl Ear {
 
     /// News of an order; never waits.
     pub fn hear(&self, order: &Order) {
-        if order.status != Status::InWork || !self.is_listening.load(Ordering::Relaxed) {
+        let is_news = match order.status {
+            Status::InWork => true,
+            // Later versions of an open order are no new order; should the first have been missed, the second look finds it.
+            Status::Open => order.version == 1,
+            _ => false,
+        };
+        if !is_news || !self.is_listening.load(Ordering::Relaxed) {
             return;
         }
         if self.heard.try_send(order.id).is_err() {
@@ -77,6 +92,9 @@ struct Desk {
     store: Store,
     node: String,
     seen: Recent<u64, u64>,
+    /// Orders whose subscribers were told or are being told by this node.
+    told: Recent<u64, ()>,
+    rounds: VecDeque<Round>,
     /// How far the second look has come.
     place: Change,
     /// A node that has just begun to do this looks at everything since the kept place, however young.
@@ -86,15 +104,24 @@ struct Desk {
 /// Tells until told to stop.
 pub async fn run(flow: Flow, store: Store, node: String, mut heard: Heard, mut stopping: Stopping) {
     let place = Change::at(OffsetDateTime::UNIX_EPOCH);
-    let mut desk = Desk { flow, store, node, seen: Recent::new(Duration::from_secs(30), SEEN_MAX), place, is_new: true };
+    let mut desk = Desk {
+        flow,
+        store,
+        node,
+        seen: Recent::new(Duration::from_secs(30), SEEN_MAX),
+        told: Recent::new(ORDER_IS_NEWS, SEEN_MAX),
+        rounds: VecDeque::new(),
+        place,
+        is_new: true,
+    };
     let mut renew_at = Instant::now();
     let mut ids = Vec::with_capacity(TOGETHER_MAX);
     loop {
         let next = tokio::select! {
-            biased;
             _ = stopping.wait_for(|stop| *stop) => Next::Stop,
             () = tokio::time::sleep_until(renew_at.into()) => Next::Renew,
             count = heard.orders.recv_many(&mut ids, TOGETHER_MAX) => Next::Heard(count),
+            () = std::future::ready(()), if !desk.rounds.is_empty() => Next::Round,
         };
         match next {
             Next::Stop | Next::Heard(0) => break,
@@ -103,10 +130,11 @@ pub async fn run(flow: Flow, store: Store, node: String, mut heard: Heard, mut s
                 heard.is_listening.store(holds, Ordering::Relaxed);
                 renew_at = Instant::now() + RENEW_EVERY;
             }
+            Next::Round => desk.go_on().await,
             Next::Heard(count) => {
                 let begun = Instant::now();
                 if let Err(error) = desk.look_at(&ids).await {
-                    tracing::warn!(?error, "people could not be told of orders that were taken; they are told later");
+                    tracing::warn!(?error, "people could not be told of orders; they are told later");
                 }
                 ids.clear();
                 if count == TOGETHER_MAX {
@@ -124,6 +152,7 @@ enum Next {
     Stop,
     Renew,
     Heard(usize),
+    Round,
 }
 
 /// Leaves the time to others after a piece of work.
@@ -143,6 +172,9 @@ impl Desk {
         };
         if !holds {
             self.is_new = true;
+            self.rounds.clear();
+            self.told = Recent::new(ORDER_IS_NEWS, SEEN_MAX);
+            self.seen = Recent::new(Duration::from_secs(30), SEEN_MAX);
             return false;
         }
         if let Err(error) = self.look_again().await {
@@ -151,7 +183,39 @@ impl Desk {
         true
     }
 
-    /// Goes on from the place that is kept, at most one page a call unless there is nothing better to do.
+    /// Tells the next subscribers of the oldest new order, if it can still be had.
+    async fn go_on(&mut self) {
+        let Some(mut round) = self.rounds.pop_front() else { return };
+        let begun = Instant::now();
+        match self.tell_on(&mut round).await {
+            Ok((count, goes_on)) => {
+                metrics::counter!("orderboard_notices_of_orders_total").increment(count as u64);
+                if goes_on {
+                    self.rounds.push_front(round);
+                }
+                if count >= FEW {
+                    rest(begun).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(?error, order = round.order.id, "subscribers could not be told of an order, trying again");
+                self.rounds.push_front(round);
+                tokio::time::sleep(PAUSE_MAX).await;
+            }
+        }
+    }
+
+    async fn tell_on(&self, round: &mut Round) -> Result<(usize, bool), FlowError> {
+        let age = OffsetDateTime::now_utc() - round.order.created_at;
+        let may_be_had = match age {
+            age if age > ORDER_IS_NEWS => false,
+            age if age < FRESH => true,
+            _ => self.store.order(round.order.id).await?.is_some_and(|order| order.status == Status::Open),
+        };
+        if may_be_had { self.flow.tell_of_order(round).await } else { Ok((0, false)) }
+    }
+
+    /// Goes on from the place that is kept, for a second or so, or until nothing is left.
     async fn look_again(&mut self) -> Result<(), FlowError> {
         let now = self.store.now().await?;
         let old_enough = now - VISIBLE_AFTER;
@@ -185,19 +249,37 @@ impl Desk {
         }
         // What is younger may be joined by what becomes visible later.
         self.place = self.place.min(Change::at(old_enough));
-        let place = self.place.changed_at.format(&Rfc3339).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        // Whoever takes over begins with the orders whose subscribers have not all been told.
+        let being_told = self.rounds.iter().map(|round| round.order.created_at - Duration::from_secs(1)).min();
+        let kept = being_told.map_or(self.place.changed_at, |since| since.min(self.place.changed_at));
+        let place = kept.format(&Rfc3339).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         Ok(self.store.put_setting(PLACE, &serde_json::to_string(&place)?).await?)
     }
 
     /// Tells of these orders as they are now.
-    async fn look_at(&self, ids: &[u64]) -> Result<(), FlowError> {
+    async fn look_at(&mut self, ids: &[u64]) -> Result<(), FlowError> {
         let mut orders = self.store.orders_by_id(ids).await?;
-        let since = OffsetDateTime::now_utc() - WORTH_TELLING;
-        let versions: Vec<(u64, u64)> = orders.iter().map(|order| (order.id, order.version)).collect();
-        orders.retain(|order| order.accepted_at.is_some_and(|at| at > since) && self.is_unseen(order));
-        self.flow.tell_of_takings(&orders).await?;
-        versions.into_iter().for_each(|(id, version)| self.seen.insert(id, version));
+        orders.retain(|order| self.is_unseen(order));
+        let now = OffsetDateTime::now_utc();
+        let is_taken = |order: &&Order| order.accepted_at.is_some_and(|at| at > now - TAKING_IS_NEWS);
+        let taken: Vec<Order> = orders.iter().filter(is_taken).cloned().collect();
+        self.flow.tell_of_takings(&taken).await?;
+        for order in orders {
+            self.seen.insert(order.id, order.version);
+            if order.status == Status::Open && order.created_at > now - ORDER_IS_NEWS && self.told.get(&order.id).is_none() {
+                self.begin_round(order);
+            }
+        }
         Ok(())
+    }
+
+    fn begin_round(&mut self, order: Order) {
+        if self.rounds.len() >= ROUNDS_MAX {
+            metrics::counter!("orderboard_notices_rounds_dropped_total").increment(1);
+            return;
+        }
+        self.told.insert(order.id, ());
+        self.rounds.push_back(Round::new(order));
     }
 
     fn is_unseen(&self, order: &Order) -> bool {

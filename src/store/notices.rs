@@ -8,7 +8,7 @@ use sqlx::{MySql, MySqlConnection, QueryBuilder};
 use time::{Duration, OffsetDateTime};
 
 use super::{Store, StoreError, parts};
-use crate::domain::notice::{Event, Inbox, InboxNews, Notice, Told};
+use crate::domain::notice::{Choices, Event, Inbox, InboxNews, Notice, Told, Ways};
 use crate::domain::order::unix_ms;
 
 /// Notices of one user that are kept; each time so many more have come, those beyond are deleted.
@@ -60,7 +60,37 @@ impl NoticeRow {
     }
 }
 
+/// An inbox that is locked, and how its user is told.
+#[derive(sqlx::FromRow)]
+struct LockedRow {
+    user_id: u64,
+    newest: u64,
+    choices: Option<String>,
+    telegram_chat: Option<i64>,
+}
+
+/// A notice that was written, and by which ways its user is told besides.
+pub struct Added<'a> {
+    pub notice: &'a Notice,
+    pub seq: u64,
+    pub ways: Ways,
+    facts: String,
+}
+
+fn choices(user_id: u64, text: Option<&str>) -> Result<Choices, StoreError> {
+    let read = text.map(serde_json::from_str).transpose();
+    Ok(read.map_err(|error| StoreError::Corrupt(format!("the choices of user {user_id}: {error}")))?.unwrap_or_default())
+}
+
 impl Store {
+    /// What the user has chosen, and whether a chat at Telegram is linked.
+    pub async fn choices(&self, user_id: u64) -> Result<(Choices, bool), StoreError> {
+        let found: Option<(Option<String>, Option<i64>)> =
+            sqlx::query_as("select choices, telegram_chat from inboxes where user_id = ?").bind(user_id).fetch_optional(&self.pool).await?;
+        let (text, chat) = found.unwrap_or_default();
+        Ok((choices(user_id, text.as_deref())?, chat.is_some()))
+    }
+
     /// The user's inbox; an empty one for somebody who was never told anything.
     pub async fn inbox(&self, user_id: u64) -> Result<Inbox, StoreError> {
         let found = self.inboxes(&[user_id]).await?.pop();
@@ -112,15 +142,15 @@ impl Store {
     }
 }
 
-/// Writes those of the notices that were not written before; whose they were. Their inboxes stay locked until the transaction
+/// Writes those of the notices that were not written before, and tells which. Their inboxes stay locked until the transaction
 /// ends.
-pub async fn add(connection: &mut MySqlConnection, notices: &[Notice], at: OffsetDateTime) -> Result<BTreeSet<u64>, StoreError> {
+pub async fn add<'a>(connection: &mut MySqlConnection, notices: &'a [Notice], at: OffsetDateTime) -> Result<Vec<Added<'a>>, StoreError> {
     if notices.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(Vec::new());
     }
     let mut inboxes = lock(connection, notices.iter().map(|notice| notice.user_id).collect()).await?;
     let mut known = known(connection, notices).await?;
-    let mut added: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<u64, Count> = BTreeMap::new();
     let mut rows = Vec::with_capacity(notices.len());
     for notice in notices {
         if !known.insert((notice.user_id, notice.event.as_str().to_owned(), notice.subject.clone())) {
@@ -130,30 +160,42 @@ pub async fn add(connection: &mut MySqlConnection, notices: &[Notice], at: Offse
             return Err(StoreError::Corrupt(format!("user {} has no inbox after it was made", notice.user_id)));
         };
         inbox.newest += 1;
-        *added.entry(notice.user_id).or_default() += 1;
+        let ways = choices(notice.user_id, inbox.choices.as_deref())?.of(notice.event);
+        let count = counts.entry(notice.user_id).or_default();
+        count.all += 1;
+        count.shown += u64::from(ways.app);
         let facts = serde_json::to_string(&notice.facts).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        rows.push((notice, inbox.newest, facts));
+        let ways = Ways { telegram: ways.telegram && inbox.telegram_chat.is_some(), ..ways };
+        rows.push(Added { notice, seq: inbox.newest, ways, facts });
     }
     for some in parts(&rows) {
-        let mut query = QueryBuilder::<MySql>::new("insert into notifications (user_id, seq, event, subject, facts, created_at) ");
-        query.push_values(some, |mut row, (notice, seq, facts)| {
-            row.push_bind(notice.user_id).push_bind(seq).push_bind(notice.event.as_str());
-            row.push_bind(&notice.subject).push_bind(facts).push_bind(at);
+        let mut query =
+            QueryBuilder::<MySql>::new("insert into notifications (user_id, seq, event, subject, facts, is_shown, created_at) ");
+        query.push_values(some, |mut row, Added { notice, seq, ways, facts }| {
+            row.push_bind(notice.user_id).push_bind(*seq).push_bind(notice.event.as_str());
+            row.push_bind(&notice.subject).push_bind(facts).push_bind(ways.app).push_bind(at);
         });
         query.build().execute(&mut *connection).await?;
     }
-    count(connection, &added).await?;
-    for (user_id, count) in &added {
+    note_counts(connection, &counts).await?;
+    for (user_id, count) in &counts {
         let newest = inboxes.get(user_id).map_or(0, |inbox| inbox.newest);
-        if newest > KEPT && newest / TRIM_EVERY != (newest - count) / TRIM_EVERY {
+        if newest > KEPT && newest / TRIM_EVERY != (newest - count.all) / TRIM_EVERY {
             trim(connection, *user_id, newest - KEPT).await?;
         }
     }
-    Ok(added.into_keys().collect())
+    Ok(rows)
+}
+
+/// How many notices came to a user, and how many of them are shown in the app.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Count {
+    all: u64,
+    shown: u64,
 }
 
 /// Locks these users' inboxes in ascending order, and makes those that are not there yet.
-async fn lock(connection: &mut MySqlConnection, users: BTreeSet<u64>) -> Result<HashMap<u64, Inbox>, StoreError> {
+async fn lock(connection: &mut MySqlConnection, users: BTreeSet<u64>) -> Result<HashMap<u64, LockedRow>, StoreError> {
     let users: Vec<u64> = users.into_iter().collect();
     let mut locked = HashMap::with_capacity(users.len());
     for some in parts(&users) {
@@ -164,11 +206,10 @@ async fn lock(connection: &mut MySqlConnection, users: BTreeSet<u64>) -> Result<
         // Locks the row that is there, and leaves it as it is.
         query.push(" on duplicate key update user_id = inboxes.user_id");
         query.build().execute(&mut *connection).await?;
-        let mut query = QueryBuilder::<MySql>::new("select ");
-        query.push(INBOX_COLUMNS).push(" from inboxes where user_id in (");
+        let mut query = QueryBuilder::<MySql>::new("select user_id, newest, choices, telegram_chat from inboxes where user_id in (");
         list_of(&mut query, some);
-        let rows: Vec<InboxRow> = query.build_query_as().fetch_all(&mut *connection).await?;
-        locked.extend(rows.into_iter().map(|row| (row.user_id, row.into())));
+        let rows: Vec<LockedRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+        locked.extend(rows.into_iter().map(|row| (row.user_id, row)));
     }
     Ok(locked)
 }
@@ -190,15 +231,15 @@ async fn known(connection: &mut MySqlConnection, notices: &[Notice]) -> Result<H
 }
 
 /// Notes in the inboxes how many came, one statement for all to whom the same number came.
-async fn count(connection: &mut MySqlConnection, added: &BTreeMap<u64, u64>) -> Result<(), StoreError> {
-    let mut by_count: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for (user_id, count) in added {
+async fn note_counts(connection: &mut MySqlConnection, counts: &BTreeMap<u64, Count>) -> Result<(), StoreError> {
+    let mut by_count: BTreeMap<Count, Vec<u64>> = BTreeMap::new();
+    for (user_id, count) in counts {
         by_count.entry(*count).or_default().push(*user_id);
     }
     for (count, users) in by_count {
         for some in parts(&users) {
             let mut query = QueryBuilder::<MySql>::new("update inboxes set version = version + 1, newest = newest + ");
-            query.push_bind(count).push(", unread = unread + ").push_bind(count).push(" where user_id in (");
+            query.push_bind(count.all).push(", unread = unread + ").push_bind(count.shown).push(" where user_id in (");
             list_of(&mut query, some);
             query.build().execute(&mut *connection).await?;
         }
@@ -242,6 +283,16 @@ pub async fn read(connection: &mut MySqlConnection, user_id: u64, up_to: u64) ->
         .bind(up_to)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Keeps what the user has chosen, on top of what they had chosen before.
+pub async fn choose(connection: &mut MySqlConnection, user_id: u64, changes: BTreeMap<Event, Ways>) -> Result<(), StoreError> {
+    let locked = lock(connection, BTreeSet::from([user_id])).await?;
+    let mut chosen = choices(user_id, locked.get(&user_id).and_then(|row| row.choices.as_deref()))?;
+    chosen.change(changes);
+    let text = serde_json::to_string(&chosen).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    sqlx::query("update inboxes set choices = ? where user_id = ?").bind(text).bind(user_id).execute(connection).await?;
     Ok(())
 }
 

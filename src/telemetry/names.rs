@@ -56,6 +56,13 @@ const COUNTERS: &[(&str, &str)] = &[
     ("orderboard_notices_put_off_total", "Orders whose customers are told later: too many were taken at once"),
     ("orderboard_notices_trimmed_total", "Notifications deleted: their users have newer ones enough"),
     ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
+    ("orderboard_notices_rounds_dropped_total", "New orders whose subscribers are not told: too many are new at once"),
+    ("orderboard_notices_of_orders_total", "Subscribers told of a new order"),
+    // Telegram.
+    ("orderboard_telegram_sent_total", "Messages that Telegram took"),
+    ("orderboard_telegram_retries_total", "Attempts to send a message that failed and are made again"),
+    ("orderboard_telegram_dead_total", "Messages given up"),
+    ("orderboard_telegram_unheard_total", "Failures to ask what was written to the bot"),
     // Mail.
     ("orderboard_mail_sent_total", "Letters that the mail server took"),
     ("orderboard_mail_retries_total", "Attempts to send a letter that failed and are made again"),

@@ -1,6 +1,9 @@
 //! What people are told, on every node and exactly once.
 
+mod channels;
 mod inbox;
+mod sharing;
+mod subscriptions;
 
 use serde_json::{Value, json};
 
