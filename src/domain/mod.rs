@@ -4,6 +4,8 @@
 pub mod billing;
 pub mod category;
 pub mod commission;
+pub mod edit;
+pub mod event;
 pub mod ledger;
 pub mod letters;
 pub mod money;

@@ -3,7 +3,8 @@
 
 use time::OffsetDateTime;
 
-use super::order::Status;
+use super::event::Facts;
+use super::order::{FullOrder, Status};
 use super::payout::PayoutStatus;
 use super::user::Party;
 
@@ -89,6 +90,11 @@ pub enum Refusal {
     Stale {
         status: Status,
         version: u64,
+    },
+    /// The order was edited after the version that the caller has seen.
+    Changed {
+        changes: Facts,
+        order: Box<FullOrder>,
     },
     InsufficientFunds {
         available: i64,

@@ -117,6 +117,10 @@ impl From<Refusal> for Problem {
                 conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
                     .with(json!({"order_status": status, "version": version}))
             }
+            Refusal::Changed { changes, order } => {
+                conflict("changed", "the customer has edited this order since you saw it; see what is different and decide again".into())
+                    .with(json!({"changes": changes, "order": order}))
+            }
             Refusal::InsufficientFunds { available, needed, currency } => conflict(
                 "insufficient_funds",
                 format!("{needed} minor units of {currency} are needed and {available} are free; top up first"),

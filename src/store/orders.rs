@@ -1,5 +1,6 @@
 //! Orders: reading them, and every conditional UPDATE that moves one but for taking (see `take_lane`).
 
+mod events;
 mod rows;
 mod writes;
 
@@ -9,9 +10,10 @@ use self::rows::TextsRow;
 use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
+pub use self::events::record;
 pub(super) use self::rows::COLUMNS;
 pub use self::rows::OrderRow;
-pub use self::writes::{NewOrder, abandon, cancel, finish, freeze, insert, reject, submit, unfreeze};
+pub use self::writes::{NewOrder, Submission, abandon, cancel, edit, finish, freeze, insert, reject, submit, unfreeze};
 
 /// Which orders a list shows; always newest first, by id.
 #[derive(Clone, Debug)]

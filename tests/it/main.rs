@@ -17,6 +17,7 @@ mod cluster;
 mod credentials;
 mod dashboard;
 mod deploy;
+mod editing;
 mod faults;
 mod fuzz;
 mod history;
