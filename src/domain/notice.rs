@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use super::order::Order;
+use super::order::{Assignment, Order};
 use super::user::Party;
 
 /// What happened. The names are part of the API and of rows.
@@ -171,6 +171,9 @@ pub struct Facts {
     /// Their words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// Of a dispute: `pay` or `refund`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
 }
 
 /// Words of others that a notice repeats are cut to this; the whole is where the notice points to.
@@ -254,11 +257,40 @@ impl Notice {
         Self { facts: notice.facts.by(&order.customer), ..notice }
     }
 
-    /// To the customer. Nothing for an order that nobody has.
+    /// To the customer. Nothing for an order that nobody has, or whose customer has chosen.
     pub fn taken(order: &Order) -> Option<Self> {
-        let (by, at) = order.taken()?;
+        let (by, at) = order.taken().filter(|_| order.assignment == Assignment::First)?;
         let notice = Self::of_order(order.customer.id, Event::Taken, order);
         Some(Self { facts: notice.facts.by(&by), ..notice }.at(at))
+    }
+
+    /// To the customer: somebody wants the order, for this price. Told once of each applicant, however often they think anew.
+    pub fn applicant(order: &Order, by: &Party, price: i64, message: &str) -> Self {
+        let notice = Self::of_order(order.customer.id, Event::Applicant, order);
+        let facts = Facts { price: Some(price), ..notice.facts.by(by).saying(message) };
+        Self { subject: format!("order:{}:{}", order.id, by.id), facts, ..notice }
+    }
+
+    /// To the applicant who was chosen; `order` as it is then.
+    pub fn chosen(order: &Order, executor: &Party) -> Self {
+        let notice = Self::of_order(executor.id, Event::Chosen, order);
+        Self { facts: notice.facts.by(&order.customer), ..notice }
+    }
+
+    /// To an applicant who was not.
+    pub fn declined(order: &Order, applicant_id: u64) -> Self {
+        let notice = Self::of_order(applicant_id, Event::Declined, order);
+        Self { facts: notice.facts.by(&order.customer), ..notice }
+    }
+
+    /// To both sides of a dispute.
+    pub fn arbitrated(order: &Order, verdict: &str, comment: &str) -> Vec<Self> {
+        let sides = [Some(order.customer.id), order.executor.as_ref().map(|executor| executor.id)];
+        let told = sides.into_iter().flatten().map(|user_id| {
+            let notice = Self::of_order(user_id, Event::Arbitrated, order);
+            Self { facts: Facts { verdict: Some(verdict.to_owned()), ..notice.facts.saying(comment) }, ..notice }
+        });
+        told.collect()
     }
 
     /// To the customer: look at it, and confirm or reject.

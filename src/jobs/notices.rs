@@ -42,7 +42,7 @@ const WAITING_MAX: usize = 16_384;
 const ROUNDS_MAX: usize = 1_000;
 /// An order that is younger is not read again before its subscribers are told.
 const FRESH: Duration = Duration::from_secs(1);
-/// A piece of work that told fewer than this needs no rest.
+/// A piece of work that told fewer than this, with fewer that wait, needs no rest.
 const FEW: usize = 16;
 /// Of the time, in a flood, so many parts are left to others.
 const LEFT_TO_OTHERS: u32 = 4;
@@ -193,7 +193,7 @@ impl Desk {
                 if goes_on {
                     self.rounds.push_front(round);
                 }
-                if count >= FEW {
+                if count >= FEW || self.rounds.len() >= FEW {
                     rest(begun).await;
                 }
             }
