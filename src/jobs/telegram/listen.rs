@@ -10,7 +10,7 @@ use crate::jobs::{Stopping, next_round};
 use crate::store::Store;
 
 const LEASE: &str = "telegram";
-/// How long the server may wait for something to tell. A node that is asked to stop waits for the answer.
+/// How long the server may wait for something to tell.
 const WAIT: Duration = Duration::from_secs(5);
 /// Longer than a call may take, so that two never ask.
 const HELD_FOR: Duration = Duration::from_secs(25);
@@ -21,21 +21,14 @@ pub async fn run(flow: Flow, store: Store, bot: Bot, node: String, mut stopping:
     let mut offset = None;
     loop {
         let goes_on = match store.hold_lease(LEASE, &node, HELD_FOR).await {
-            Ok(true) => {
-                let heard = tokio::select! {
-                    heard = listen(&flow, &bot, &mut offset) => heard,
-                    // Nothing was read yet, or it is read again by whoever is next: the offset is kept after the work.
-                    _ = stopping.wait_for(|stop| *stop) => break,
-                };
-                match heard {
-                    Ok(()) => !*stopping.borrow(),
-                    Err(error) => {
-                        tracing::warn!(?error, "what is written to the bot could not be read");
-                        offset = None;
-                        next_round(&mut stopping, PAUSE).await
-                    }
+            Ok(true) => match listen(&flow, &bot, &mut offset, &mut stopping).await {
+                Ok(()) => !*stopping.borrow(),
+                Err(error) => {
+                    tracing::warn!(?error, "what is written to the bot could not be read");
+                    offset = None;
+                    next_round(&mut stopping, PAUSE).await
                 }
-            }
+            },
             held => {
                 if let Err(error) = held {
                     tracing::warn!(%error, "the lease on the bot could not be held");
@@ -54,13 +47,18 @@ pub async fn run(flow: Flow, store: Store, bot: Bot, node: String, mut stopping:
 }
 
 /// Reads what was written since `offset`, waiting a while for something.
-async fn listen(flow: &Flow, bot: &Bot, offset: &mut Option<i64>) -> Result<(), FlowError> {
+async fn listen(flow: &Flow, bot: &Bot, offset: &mut Option<i64>, stopping: &mut Stopping) -> Result<(), FlowError> {
     let from = match *offset {
         Some(from) => from,
         None => flow.telegram_read_to().await?,
     };
     *offset = Some(from);
-    let updates = match bot.updates(from, WAIT).await {
+    let heard = tokio::select! {
+        heard = bot.updates(from, WAIT) => heard,
+        // What was told and not worked on is told again: only work that is done moves the offset on.
+        _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+    };
+    let updates = match heard {
         Ok(updates) => updates,
         Err(failure) => {
             metrics::counter!("orderboard_telegram_unheard_total").increment(1);
