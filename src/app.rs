@@ -17,7 +17,7 @@ use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
-use crate::live::{Drain, Live, LiveConfig};
+use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
 
@@ -144,8 +144,9 @@ impl App {
             hash_token: flow::hash_token,
             users: bus.users().clone(),
         };
+        let catalog = Catalog::start(store.clone());
         let live = {
-            let (flow, carried) = (flow.clone(), carried.clone());
+            let (flow, carried, catalog) = (flow.clone(), carried.clone(), catalog.clone());
             Live::start(store.clone(), feed, live_config, move |item, order, seq| {
                 // News of one user's concerns this node alone, whichever way it came.
                 if seq.is_some() || item.audience.is_some() {
@@ -155,6 +156,7 @@ impl App {
                     flow.remember_order(order);
                     ear.hear(order);
                 }
+                catalog.note(order, seq);
             })
         };
         let (stopping, stopped) = watch::channel(false);
@@ -184,6 +186,7 @@ impl App {
             flow: flow.clone(),
             store: store.clone(),
             live: live.clone(),
+            catalog,
             redis_is_up: {
                 let bus = bus.clone();
                 Box::new(move || bus.is_up())

@@ -321,6 +321,7 @@ async fn with_flow(places: &Places, work: impl AsyncFnOnce(Flow) -> Result<(), C
             take_lane: crate::flow::LaneSize { connections: 0, batch: 1 },
             auto_confirm_after: std::time::Duration::from_secs(259_200),
             session_lifetime: std::time::Duration::from_secs(2_592_000),
+            counter_limits: crate::flow::CounterLimits::default(),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,
             telegram: None,

@@ -115,6 +115,12 @@ pub struct Limits {
     /// Seconds after which submitted work counts as confirmed
     #[arg(long, env = "ORDERBOARD_AUTO_CONFIRM_S", default_value_t = 259_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub auto_confirm_s: u64,
+    /// The lowest price that an executor may offer for an order, in percent of its price
+    #[arg(long, env = "ORDERBOARD_COUNTER_MIN_PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub counter_min_percent: u16,
+    /// The highest
+    #[arg(long, env = "ORDERBOARD_COUNTER_MAX_PERCENT", default_value_t = 200, value_parser = clap::value_parser!(u16).range(100..=10_000))]
+    pub counter_max_percent: u16,
     /// Billing workers of a process with the worker role; each has a transaction at a time. 0 leaves the queue to others
     #[arg(long, env = "ORDERBOARD_BILLING_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=64))]
     pub billing_workers: u16,
@@ -196,6 +202,7 @@ impl Limits {
         crate::flow::FlowConfig {
             take_lane: crate::flow::LaneSize { connections: usize::from(self.take_connections), batch: usize::from(self.take_batch) },
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
+            counter_limits: crate::flow::CounterLimits { min_percent: self.counter_min_percent, max_percent: self.counter_max_percent },
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,

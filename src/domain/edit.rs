@@ -45,7 +45,9 @@ impl Edited {
 /// Several edits as one: from what the first of them found to what the last one left; what came back to what it was is not told.
 pub fn merged(edits: impl IntoIterator<Item = Facts>) -> Facts {
     let mut all = Facts::new();
-    for (name, change) in edits.into_iter().flatten() {
+    // An event may tell more than what was changed.
+    let is_change = |(_, fact): &(String, Value)| fact.get("from").is_some() && fact.get("to").is_some();
+    for (name, change) in edits.into_iter().flatten().filter(is_change) {
         match all.get_mut(&name) {
             Some(known) => known["to"] = change["to"].clone(),
             None => drop(all.insert(name, change)),

@@ -14,6 +14,9 @@ pub enum EventKind {
     Edited,
     Frozen,
     Unfrozen,
+    Applied,
+    Withdrawn,
+    Chosen,
     Taken,
     Abandoned,
     Submitted,
@@ -21,20 +24,29 @@ pub enum EventKind {
     /// By the customer, by time, or by an order that settles itself.
     Confirmed,
     Cancelled,
+    /// A party asks for an admin's verdict…
+    Disputed,
+    /// …and this is it.
+    Arbitrated,
 }
 
 impl EventKind {
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: [EventKind; 15] = [
         EventKind::Created,
         EventKind::Edited,
         EventKind::Frozen,
         EventKind::Unfrozen,
+        EventKind::Applied,
+        EventKind::Withdrawn,
+        EventKind::Chosen,
         EventKind::Taken,
         EventKind::Abandoned,
         EventKind::Submitted,
         EventKind::Rejected,
         EventKind::Confirmed,
         EventKind::Cancelled,
+        EventKind::Disputed,
+        EventKind::Arbitrated,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -43,12 +55,17 @@ impl EventKind {
             EventKind::Edited => "edited",
             EventKind::Frozen => "frozen",
             EventKind::Unfrozen => "unfrozen",
+            EventKind::Applied => "applied",
+            EventKind::Withdrawn => "withdrawn",
+            EventKind::Chosen => "chosen",
             EventKind::Taken => "taken",
             EventKind::Abandoned => "abandoned",
             EventKind::Submitted => "submitted",
             EventKind::Rejected => "rejected",
             EventKind::Confirmed => "confirmed",
             EventKind::Cancelled => "cancelled",
+            EventKind::Disputed => "disputed",
+            EventKind::Arbitrated => "arbitrated",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The rules of the market, pure: no async, no I/O, no clock. Everything above may import this; this imports
 //! nothing of ours. Money is `i64` minor units, and floating point never appears here.
 
+pub mod application;
 pub mod billing;
 pub mod category;
 pub mod commission;
@@ -16,6 +17,7 @@ pub mod order;
 pub mod payout;
 pub mod refusal;
 pub mod robokassa;
+pub mod search;
 pub mod sheet;
 pub mod text;
 pub mod user;

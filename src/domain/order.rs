@@ -38,7 +38,7 @@ impl Status {
     }
 }
 
-/// How an order finds its executor. `Chosen` orders are read, but not made yet.
+/// How an order finds its executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assignment {
@@ -137,6 +137,9 @@ pub struct Order {
     /// The version that the last edit made. News of nodes before there were edits does not say it.
     #[serde(default)]
     pub edited_version: u64,
+    /// Since when it waits for an admin's verdict, or had to.
+    #[serde(default)]
+    pub disputed_ms: Option<i64>,
 }
 
 impl Order {
@@ -147,6 +150,11 @@ impl Order {
 
     pub fn finished_at(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.finished_ms?) * 1_000_000).ok()
+    }
+
+    /// Waits for an admin's verdict.
+    pub fn is_disputed(&self) -> bool {
+        self.disputed_ms.is_some() && matches!(self.status, Status::InWork | Status::Submitted)
     }
 
     /// Open orders are everybody's to see; a contract only its two sides' (and an admin's).
@@ -166,6 +174,8 @@ pub struct FullOrder {
     pub description: String,
     pub report: Option<String>,
     pub reject_reason: Option<String>,
+    #[serde(default)]
+    pub dispute_reason: Option<String>,
 }
 
 /// An order as the board shows it: public, and nothing that only its parties may know.

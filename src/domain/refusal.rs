@@ -91,6 +91,15 @@ pub enum Refusal {
         status: Status,
         version: u64,
     },
+    /// The order's customer chooses nobody: the first taker gets it.
+    ForFirstTaker,
+    /// Nobody has asked for a verdict.
+    NotDisputed {
+        status: Status,
+        version: u64,
+    },
+    /// An admin decides now.
+    Disputed,
     /// The order was edited after the version that the caller has seen.
     Changed {
         changes: Facts,

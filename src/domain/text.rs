@@ -35,6 +35,15 @@ fn running(field: &'static str, text: &str, chars_max: usize) -> Result<String, 
     checked(field, &text, chars_max, |c| (c.is_control() && c != '\n' && c != '\t') || is_deceptive(c))
 }
 
+/// Running text that must say something.
+pub fn statement(field: &'static str, text: &str) -> Result<String, Invalid> {
+    let text = prose(field, text)?;
+    if text.is_empty() {
+        return Err(Invalid::new(field, Reason::Required, format!("`{field}` must not be empty")));
+    }
+    Ok(text)
+}
+
 /// An e-mail address, in lower case so that one person cannot register twice by accident.
 pub fn email(text: &str) -> Result<String, Invalid> {
     let text = line("email", text, EMAIL_CHARS_MAX)?.to_lowercase();

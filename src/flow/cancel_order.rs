@@ -11,10 +11,10 @@ use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::MySqlConnection;
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
+use crate::store::{MySqlConnection, applications};
 
 impl Flow {
     /// Cancels an open or frozen order of the actor's. Asked again: the same order, cancelled once.
@@ -48,6 +48,7 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     if !orders::cancel(connection, order, at).await? {
         return Ok(false);
     }
+    applications::decline_all(connection, order.id).await?;
     record(connection, &NewEvent::new(order.id, EventKind::Cancelled, Some(order.customer.id), at)).await?;
     let operation_id = format!("release:{}", order.id);
     if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {

@@ -44,8 +44,15 @@ pub struct OrderDraft {
     pub description: String,
     pub category: Option<String>,
     pub currency: Currency,
+    /// Not told where it is the first taker's: requests from before there was a choice had the same hash.
+    #[serde(skip_serializing_if = "is_first")]
+    pub assignment: Assignment,
     pub acceptance: Acceptance,
     pub ask: Ask,
+}
+
+fn is_first(assignment: &Assignment) -> bool {
+    *assignment == Assignment::First
 }
 
 /// A refusal as it is kept with its operation, to be told again in the same words.
@@ -159,7 +166,7 @@ async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: O
         description: &draft.description,
         category: draft.category.as_deref(),
         currency: draft.currency,
-        assignment: Assignment::First,
+        assignment: draft.assignment,
         acceptance: draft.acceptance,
         split: *split,
         policy: *policy,
@@ -179,7 +186,7 @@ async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: O
         currency: draft.currency.code().to_owned(),
         customer: actor.user.clone(),
         executor: None,
-        assignment: Assignment::First,
+        assignment: draft.assignment,
         acceptance: draft.acceptance,
         applicants: 0,
         created_ms: unix_ms(at),
@@ -190,6 +197,7 @@ async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: O
         created_at: at,
         accepted_at: None,
         edited_version: 1,
+        disputed_ms: None,
     };
     Ok(FullOrder {
         order,
@@ -199,5 +207,6 @@ async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: O
         description: draft.description.clone(),
         report: None,
         reject_reason: None,
+        dispute_reason: None,
     })
 }

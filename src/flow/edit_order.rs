@@ -4,22 +4,23 @@
 //! The UPDATE names the version that was read: whatever came between is read, and judged, again. A refusal under a key is
 //! committed as the operation's result, after what was begun is rolled back.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::create_order::{Ask, Uncovered};
+use super::kept::{Kept, keep, told_before};
 use super::move_money::{Short, attempt, body_hash, operation_id};
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
-use crate::domain::commission::{Mode, Policy, Split};
+use crate::domain::commission::{Mode, Policy};
 use crate::domain::edit::{Edited, merged};
-use crate::domain::event::{EventKind, Facts, NewEvent};
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
-use crate::store::operations::{self, Claim, Known};
+use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
 use crate::store::{MySqlConnection, holds};
 
@@ -37,27 +38,10 @@ pub struct OrderEdit {
     pub ask: Option<Ask>,
 }
 
-/// A refusal as it is kept with its operation.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
-enum Kept {
-    InsufficientFunds(Uncovered),
-    Stale { status: Status, version: u64 },
-    Changed { changes: Facts, order: Box<FullOrder> },
-}
-
-impl Kept {
-    fn refusal(self) -> Refusal {
-        match self {
-            Kept::InsufficientFunds(uncovered) => uncovered.refusal(),
-            Kept::Stale { status, version } => Refusal::Stale { status, version },
-            Kept::Changed { changes, order } => Refusal::Changed { changes, order },
-        }
-    }
-}
-
 struct Editing<'a> {
     id: &'a str,
+    /// Somebody may ask for it again.
+    is_keyed: bool,
     hash: [u8; 32],
     actor: &'a Actor,
     before: &'a FullOrder,
@@ -88,7 +72,7 @@ impl Flow {
                 Err(kept) => Outcome::Refused(kept),
                 Ok(edited) => {
                     let wallet = self.store.account_id(actor.user.id, AccountKind::Wallet, &before.order.currency).await?;
-                    let editing = Editing { id: &id, hash, actor, before: &before, edited: &edited, wallet };
+                    let editing = Editing { id: &id, is_keyed: key.is_some(), hash, actor, before: &before, edited: &edited, wallet };
                     self.carry_out_edit(&editing).await?
                 }
             };
@@ -97,7 +81,7 @@ impl Flow {
                 Outcome::Moved => {}
                 Outcome::Refused(kept) if key.is_none() => return Err(kept.refusal().into()),
                 // Told from where it is kept, in the next round.
-                Outcome::Refused(kept) => transaction!(self.store, |connection| keep(connection, &id, &hash, &kept).await)?,
+                Outcome::Refused(kept) => transaction!(self.store, |connection| keep(connection, (&id, "edit_order", &hash), &kept).await)?,
             }
         }
         let order = self.full(order_id).await?.order;
@@ -153,36 +137,17 @@ impl Flow {
             edited.category.clone_from(category);
         }
         if let Some(ask) = edit.ask {
-            edited.split = split(before, ask)?;
+            edited.split = ask.split(policy_of(before)?)?;
         }
         Ok(Ok(edited))
     }
 }
 
-/// By the order's own policy, whatever is in force today.
-fn split(order: &FullOrder, ask: Ask) -> Result<Split, FlowError> {
+/// The policy that the order was made with, whatever is in force today.
+pub(super) fn policy_of(order: &FullOrder) -> Result<Policy, FlowError> {
     let corrupt = || FlowError::Internal(format!("order {} was made with a policy that there cannot be", order.order.id));
     let mode = Mode::parse(&order.mode).ok_or_else(corrupt)?;
-    let policy = Policy::new(order.order.rate_bp, order.floor_bp, mode).map_err(|_| corrupt())?;
-    Ok(ask.split(policy)?)
-}
-
-fn told_before(known: Known, hash: &[u8; 32]) -> Result<String, FlowError> {
-    if known.body_hash != hash {
-        return Err(Refusal::Mismatch.into());
-    }
-    match known.is_refused {
-        true => Err(serde_json::from_str::<Kept>(&known.result)?.refusal().into()),
-        false => Ok(known.result),
-    }
-}
-
-/// Commits the refusal as the operation's result. Where somebody else was faster with this id, theirs stays.
-async fn keep(connection: &mut MySqlConnection, id: &str, hash: &[u8; 32], kept: &Kept) -> Result<(), FlowError> {
-    if let Claim::New = operations::claim(connection, id, "edit_order", hash, now()).await? {
-        operations::conclude(connection, id, true, &serde_json::to_string(kept)?).await?;
-    }
-    Ok(())
+    Policy::new(order.order.rate_bp, order.floor_bp, mode).map_err(|_| corrupt())
 }
 
 async fn write(connection: &mut MySqlConnection, editing: &Editing<'_>) -> Result<Outcome, FlowError> {
@@ -193,12 +158,12 @@ async fn write(connection: &mut MySqlConnection, editing: &Editing<'_>) -> Resul
     if !changes.is_empty() && !orders::edit(connection, order, edited).await? {
         return Ok(Outcome::Moved);
     }
-    match operations::claim(connection, id, "edit_order", &editing.hash, at).await? {
-        Claim::New => {}
-        // Another order's edit under the same key; what was begun here is rolled back.
-        Claim::Mismatch | Claim::Repeat { .. } => return Err(Refusal::Mismatch.into()),
-    }
     let by = edited.split.price - order.price;
+    let is_told = editing.is_keyed || by != 0;
+    if is_told && !matches!(operations::claim(connection, id, "edit_order", &editing.hash, at).await?, Claim::New) {
+        // Another order's edit under the same key; what was begun here is rolled back.
+        return Err(Refusal::Mismatch.into());
+    }
     if by != 0 {
         move_hold(connection, order, (wallet, by), &Cause { order_id: Some(order.id), ..Cause::new(id, at) }).await?;
     }
@@ -208,7 +173,9 @@ async fn write(connection: &mut MySqlConnection, editing: &Editing<'_>) -> Resul
             .await?;
     }
     let body = serde_json::to_string(&after)?;
-    operations::conclude(connection, id, false, &body).await?;
+    if is_told {
+        operations::conclude(connection, id, false, if editing.is_keyed { &body } else { "{}" }).await?;
+    }
     Ok(Outcome::Done(Box::new(after), body))
 }
 

@@ -7,17 +7,21 @@
 //! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
 
 mod accept_order;
+mod apply;
 mod audit;
 mod audit_desk;
 mod billing;
 mod cancel_order;
 mod categories;
+mod choose_applicant;
 mod close_user;
 mod commission_policy;
 mod create_order;
 mod credentials;
+mod dispute;
 mod edit_order;
 mod grant;
+mod kept;
 mod letters;
 mod move_money;
 mod move_order;
@@ -51,12 +55,15 @@ use crate::store::take_lane::{LaneError, TakeLane};
 use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
+pub use self::apply::Offer;
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
 pub use self::categories::Categories;
+pub use self::choose_applicant::Choice;
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::credentials::Ended;
+pub use self::dispute::Verdict;
 pub use self::edit_order::OrderEdit;
 pub use self::grant::Granted;
 pub use self::letters::{Fate, LetterRow, Put};
@@ -69,6 +76,7 @@ pub use self::sign_in::{Registration, SignedIn, hash_token};
 pub use self::subscriptions::Round;
 pub use self::telegram::{MessageRow, TelegramConfig};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
+pub use crate::domain::application::CounterLimits;
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
 pub use crate::store::take_lane::LaneSize;
 
@@ -79,6 +87,7 @@ pub struct FlowConfig {
     pub take_lane: LaneSize,
     /// Submitted work counts as confirmed after this time.
     pub auto_confirm_after: Duration,
+    pub counter_limits: CounterLimits,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
     /// Where people reach the board, for the links in letters; nothing where no mail is sent.

@@ -5,12 +5,12 @@ use super::{Flow, FlowError, now};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::news::Subject;
 use crate::domain::notice::Notice;
-use crate::domain::order::{Acceptance, FullOrder, Move, Order, Side, Status, rfc3339};
+use crate::domain::order::{Acceptance, Assignment, FullOrder, Move, Order, Side, Status, rfc3339};
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
-use crate::store::MySqlConnection;
 use crate::store::orders::{self, Submission, record};
+use crate::store::{MySqlConnection, applications};
 
 impl Flow {
     pub async fn freeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
@@ -53,6 +53,7 @@ impl Flow {
         if order.acceptance == Acceptance::Auto {
             return match order.status {
                 Status::Done => self.full(order_id).await,
+                Status::InWork if order.is_disputed() => Err(Refusal::Disputed.into()),
                 Status::InWork => {
                     let handed_in = NewEvent::new(order_id, EventKind::Confirmed, Some(actor.user.id), now()).with("report", report);
                     self.settle(&order, &handed_in).await
@@ -116,6 +117,9 @@ impl Flow {
         if repeats && now_is.order.status == what.to() {
             return Ok(now_is);
         }
+        if now_is.order.is_disputed() {
+            return Err(Refusal::Disputed.into());
+        }
         Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into())
     }
 }
@@ -133,6 +137,9 @@ async fn unfreeze(connection: &mut MySqlConnection, order_id: u64, customer_id: 
 /// The order's row forgets who had it since when; the event does not.
 async fn abandon(connection: &mut MySqlConnection, order: &Order, executor_id: u64) -> Result<bool, FlowError> {
     let moved = orders::abandon(connection, order.id, executor_id).await?;
+    if moved && order.assignment == Assignment::Chosen {
+        applications::withdraw_chosen(connection, order.id).await?;
+    }
     let event = NewEvent::new(order.id, EventKind::Abandoned, Some(executor_id), now());
     told(connection, moved, &event.with("accepted_at", order.accepted_at.map(rfc3339))).await
 }

@@ -1,6 +1,7 @@
 //! Finished work is paid: the customer's hold is captured, the executor gets the payout, the house its commission. The
 //! customer confirms; or the time to object is over; or the order settles itself as soon as the work is handed in.
 
+use super::dispute::arbitrated;
 use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
@@ -61,7 +62,7 @@ impl Flow {
             false => None,
         };
         let accounts = Accounts { wallet, earnings, sweep_to };
-        let told = told_of(order);
+        let told: Vec<Notice> = told_of(order, event).into_iter().chain(arbitrated(order, event)).collect();
         let settled = transaction!(self.store, |connection| {
             let done = settle(connection, order, &accounts, event).await;
             self.tell_if(connection, done, &told).await
@@ -114,9 +115,10 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
 }
 
 /// The customer hears of the money; the executor, that the work was confirmed: not of work that settles itself, which is paid
-/// by the executor's own act.
-fn told_of(order: &Order) -> Vec<Notice> {
+/// by the executor's own act, nor of a verdict, which is told as such.
+fn told_of(order: &Order, event: &NewEvent) -> Vec<Notice> {
     let Some(executor) = &order.executor else { return Vec::new() };
-    let confirmed = (order.status == Status::Submitted).then(|| Notice::work_confirmed(order, executor));
+    let is_confirmed = order.status == Status::Submitted && event.kind != EventKind::Arbitrated;
+    let confirmed = is_confirmed.then(|| Notice::work_confirmed(order, executor));
     std::iter::once(Notice::debited(order, executor)).chain(confirmed).collect()
 }

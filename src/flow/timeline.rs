@@ -38,12 +38,12 @@ fn told(order: &Order, recorded: Vec<Event>) -> Vec<Event> {
     let mut events = vec![Event::new(EventKind::Created, Some(order.customer.clone()), order.created_at)];
     for event in recorded {
         if let (EventKind::Abandoned, Some(taken_at)) = (event.event, moment(&event, "accepted_at")) {
-            insert(&mut events, Event::new(EventKind::Taken, event.actor.clone(), taken_at));
+            taken(&mut events, event.actor.clone(), taken_at);
         }
         events.push(event);
     }
     if let Some((by, at)) = order.taken() {
-        insert(&mut events, Event::new(EventKind::Taken, Some(by), at));
+        taken(&mut events, Some(by), at);
     }
     // An order that ended before events were written.
     if let Some(at) = order.finished_at().filter(|_| !events.iter().any(|event| is_end(event.event))) {
@@ -56,14 +56,18 @@ fn told(order: &Order, recorded: Vec<Event>) -> Vec<Event> {
     events
 }
 
-/// Before the first that happened later: the nodes' clocks need not agree to the microsecond with the order of versions.
-fn insert(events: &mut Vec<Event>, event: Event) {
-    let place = events.iter().position(|known| known.at > event.at).unwrap_or(events.len());
-    events.insert(place, event);
+/// A taking, unless it was the customer's choice, which has an event of its own. Before the first that happened later: the nodes'
+/// clocks need not agree to the microsecond with the order of versions.
+fn taken(events: &mut Vec<Event>, by: Option<Party>, at: OffsetDateTime) {
+    if events.iter().any(|known| known.event == EventKind::Chosen && known.at == at) {
+        return;
+    }
+    let place = events.iter().position(|known| known.at > at).unwrap_or(events.len());
+    events.insert(place, Event::new(EventKind::Taken, by, at));
 }
 
 fn is_end(event: EventKind) -> bool {
-    matches!(event, EventKind::Confirmed | EventKind::Cancelled)
+    matches!(event, EventKind::Confirmed | EventKind::Cancelled | EventKind::Arbitrated)
 }
 
 fn moment(event: &Event, fact: &str) -> Option<OffsetDateTime> {

@@ -117,6 +117,13 @@ impl From<Refusal> for Problem {
                 conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
                     .with(json!({"order_status": status, "version": version}))
             }
+            Refusal::ForFirstTaker => conflict("first_taker", "the first who takes this order gets it; take it instead of applying".into()),
+            Refusal::NotDisputed { status, version } => {
+                let status = status.as_str();
+                conflict("not_disputed", format!("the order is {status} and nobody asks for a verdict; only a dispute is decided"))
+                    .with(json!({"order_status": status, "version": version}))
+            }
+            Refusal::Disputed => conflict("disputed", "this contract is in dispute; wait for the administrator's verdict".into()),
             Refusal::Changed { changes, order } => {
                 conflict("changed", "the customer has edited this order since you saw it; see what is different and decide again".into())
                     .with(json!({"changes": changes, "order": order}))

@@ -61,6 +61,11 @@ impl<T> Listed<T> {
         Listed { items: self.items.into_iter().map(shown).collect(), next: self.next }
     }
 
+    /// With a cursor of its own kind.
+    pub(super) fn going_on(items: Vec<T>, next: Option<String>) -> Self {
+        Self { items, next }
+    }
+
     pub(super) fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }

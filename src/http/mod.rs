@@ -6,7 +6,9 @@
 
 mod accounts;
 mod admin;
+mod admin_orders;
 mod admin_payouts;
+mod applications;
 mod audit;
 mod billing;
 mod board;
@@ -17,6 +19,7 @@ mod channels;
 mod credentials;
 mod csv;
 mod deliveries;
+mod disputes;
 mod error;
 mod extract;
 mod health;
@@ -31,6 +34,7 @@ mod period;
 mod quote;
 mod robokassa;
 mod sandbox;
+mod search;
 mod server;
 mod sessions;
 mod subscriptions;
@@ -45,7 +49,7 @@ use axum::routing::{delete, get, patch, post, put};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
-use crate::live::Live;
+use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
@@ -69,6 +73,8 @@ pub struct Doors {
     pub flow: Flow,
     pub store: Store,
     pub live: Live,
+    /// The open orders, for those who search them.
+    pub catalog: Catalog,
     /// Asks whether Redis answers; for those who ask whether this node is well.
     pub redis_is_up: Box<dyn Fn() -> bool + Send + Sync>,
     pub mode: Mode,
@@ -122,6 +128,12 @@ pub fn router(api: Api) -> Router {
         .route("/api/orders/{id}/confirm", post(orders::confirm))
         .route("/api/orders/{id}/reject", post(orders::reject))
         .route("/api/orders/{id}/abandon", post(orders::abandon))
+        .route("/api/orders/{id}/apply", post(applications::apply))
+        .route("/api/orders/{id}/withdraw", post(applications::withdraw))
+        .route("/api/orders/{id}/applications", get(applications::of_order))
+        .route("/api/orders/{id}/choose", post(applications::choose))
+        .route("/api/applications", get(applications::own))
+        .route("/api/orders/{id}/dispute", post(disputes::dispute))
         .route("/api/accounts", get(accounts::list))
         .route("/api/accounts/{kind}/entries", get(accounts::entries))
         .route("/api/accounts/{kind}/entries.csv", get(accounts::entries_csv))
@@ -149,6 +161,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
         .route("/api/admin/categories", get(categories::list).post(categories::create))
         .route("/api/admin/categories/{slug}", patch(categories::change))
+        .route("/api/admin/orders", get(admin_orders::list))
+        .route("/api/admin/orders/{id}/arbitrate", post(disputes::arbitrate))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
         .route("/api/admin/payouts", get(admin_payouts::list))

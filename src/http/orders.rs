@@ -12,6 +12,7 @@ use super::quote::ask;
 use crate::domain::money::Currency;
 use crate::domain::order::{Acceptance, Assignment, Order, Status};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::search::{Range, Search, Sort, words};
 use crate::domain::text;
 use crate::domain::user::Role;
 use crate::flow::{OrderDraft, OrderEdit};
@@ -23,9 +24,43 @@ pub(super) struct ListQuery {
     #[serde(default)]
     list: ListName,
     status: Option<Status>,
-    category: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
+    // Of the list `open` alone.
+    q: Option<String>,
+    category: Option<String>,
+    /// Whose orders.
+    customer: Option<u64>,
+    assignment: Option<Assignment>,
+    price_min: Option<i64>,
+    price_max: Option<i64>,
+    payout_min: Option<i64>,
+    payout_max: Option<i64>,
+    #[serde(default)]
+    sort: Sort,
+}
+
+impl ListQuery {
+    /// What the open orders are searched for; nothing where all of them are wanted, the newest first.
+    fn search(&self) -> Result<Option<Search>, Invalid> {
+        let search = Search {
+            words: self.q.as_deref().map_or(Ok(Vec::new()), words)?,
+            category: self.category.clone(),
+            customer_id: self.customer,
+            assignment: self.assignment,
+            price: Range { min: self.price_min, max: self.price_max },
+            payout: Range { min: self.payout_min, max: self.payout_max },
+            sort: self.sort,
+        };
+        let bounds = [self.price_min, self.price_max, self.payout_min, self.payout_max];
+        let is_everything = search.words.is_empty()
+            && search.category.is_none()
+            && search.customer_id.is_none()
+            && search.assignment.is_none()
+            && bounds.iter().all(Option::is_none)
+            && search.sort == Sort::Newest;
+        Ok((!is_everything).then_some(search))
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -70,21 +105,26 @@ pub(super) struct Rejection {
 }
 
 pub(super) async fn list(State(api): State<Api>, MaybeCaller(session): MaybeCaller, Query(query): Query<ListQuery>) -> Answer {
-    let page = page(query.limit, query.cursor.as_deref())?;
+    let search = query.search()?;
     let user_id = || session.as_ref().map(|session| session.actor.user.id).ok_or(Refusal::Unauthenticated);
-    let which = match query.list {
-        ListName::Open if query.status.is_some_and(|status| status != Status::Open) => {
+    let which = match (query.list, search) {
+        (ListName::Open, _) if query.status.is_some_and(|status| status != Status::Open) => {
             return Err(
                 Invalid::new("status", Reason::Unknown, "the list `open` has open orders only; ask for `mine` or `contracts`").into()
             );
         }
-        ListName::Open => Which::Open { category: query.category },
-        _ if query.category.is_some() => {
-            return Err(Invalid::new("category", Reason::Unknown, "only the list `open` is filtered by category").into());
+        (ListName::Open, Some(search)) => {
+            let limit = page(query.limit, None)?.limit;
+            return super::search::answer(&api, &search, query.cursor.as_deref(), limit).await;
         }
-        ListName::Mine => Which::OfCustomer { user_id: user_id()?, status: query.status },
-        ListName::Contracts => Which::OfExecutor { user_id: user_id()?, status: query.status },
+        (ListName::Open, None) => Which::Open { category: None },
+        (_, Some(_)) => {
+            return Err(Invalid::new("list", Reason::Unknown, "only the list `open` is searched, filtered and sorted").into());
+        }
+        (ListName::Mine, None) => Which::OfCustomer { user_id: user_id()?, status: query.status },
+        (ListName::Contracts, None) => Which::OfExecutor { user_id: user_id()?, status: query.status },
     };
+    let page = page(query.limit, query.cursor.as_deref())?;
     let orders = api.store.orders(&which, page.below, page.limit).await?;
     ok(&Listed::new(orders, page, |order: &Order| order.id))
 }
@@ -95,14 +135,12 @@ pub(super) async fn create(State(api): State<Api>, Caller(session): Caller, Key(
 }
 
 fn draft(body: NewOrder) -> Result<OrderDraft, Invalid> {
-    if body.assignment == Some(Assignment::Chosen) {
-        return Err(Invalid::new("assignment", Reason::Unknown, "`assignment` is `first`: the first taker gets the order"));
-    }
     Ok(OrderDraft {
         title: text::line("title", &body.title, text::TITLE_CHARS_MAX)?,
         description: text::prose("description", &body.description)?,
         category: body.category,
         currency: body.currency.map_or(Ok(Currency::RUB), |code| Currency::parse(&code))?,
+        assignment: body.assignment.unwrap_or(Assignment::First),
         acceptance: body.acceptance.unwrap_or(Acceptance::Confirm),
         ask: ask(body.price, body.payout)?,
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Stopping, next_round};
 use crate::domain::money::Amount;
-use crate::domain::order::{Acceptance, Status};
+use crate::domain::order::{Acceptance, Assignment, Status};
 use crate::domain::user::{Actor, Party, Role};
 use crate::flow::{Ask, Flow, FlowError, OrderDraft};
 use crate::store::Store;
@@ -128,6 +128,7 @@ impl Market {
         let roubles = low + 50 * i64::try_from(self.dice.below(steps + 1)).unwrap_or(0);
         let price = Amount::parse("price", roubles * 100)?;
         Ok(OrderDraft {
+            assignment: Assignment::First,
             title: template.title.to_owned(),
             description: template.description.to_owned(),
             category: Some(template.category.to_owned()),

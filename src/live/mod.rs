@@ -8,6 +8,7 @@
 
 mod board;
 mod boards;
+mod catalog;
 mod client;
 mod compress;
 mod encode;
@@ -42,6 +43,7 @@ use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
 
 pub use self::board::Board;
+pub use self::catalog::Catalog;
 use self::executors::Executors;
 pub use self::sessions::{Sessions, TokenHasher};
 pub use self::snapshot::Snapshot;

@@ -6,6 +6,7 @@
 //! (`max_statement_time`, `innodb_lock_wait_timeout`), never by a timeout around a query.
 
 pub mod accounts;
+pub mod applications;
 pub mod audit;
 pub mod books;
 pub mod categories;

@@ -1,5 +1,8 @@
 //! Orders: reading them, and every conditional UPDATE that moves one but for taking (see `take_lane`).
 
+mod admin;
+mod choices;
+mod disputes;
 mod events;
 mod rows;
 mod writes;
@@ -10,6 +13,9 @@ use self::rows::TextsRow;
 use super::{Store, StoreError, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
+pub use self::admin::AdminFilter;
+pub use self::choices::{choose, count_applicants, open_for_applicant, touch_for_applicant};
+pub use self::disputes::{dispute, fail};
 pub use self::events::record;
 pub(super) use self::rows::COLUMNS;
 pub use self::rows::OrderRow;
@@ -45,6 +51,14 @@ impl Listed {
     }
 }
 
+/// What an order says.
+#[derive(sqlx::FromRow)]
+pub struct Texts {
+    pub order_id: u64,
+    pub title: String,
+    pub description: String,
+}
+
 impl Store {
     /// One page: orders with an id below `below`, at most `limit`.
     pub async fn orders(&self, listed: &Listed, below: u64, limit: u32) -> Result<Vec<Order>, StoreError> {
@@ -74,6 +88,31 @@ impl Store {
         self.named(rows).await
     }
 
+    /// Open orders newer than this one, the oldest first.
+    pub async fn open_above(&self, id: u64, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
+        query.push(COLUMNS).push(" from orders where status = 'open' and id > ").push_bind(id);
+        query.push(" order by id limit ").push_bind(limit);
+        let rows = query.build_query_as().fetch_all(&self.pool).await?;
+        self.named(rows).await
+    }
+
+    /// What these orders say; for those who search them.
+    pub async fn order_texts(&self, ids: &[u64]) -> Result<Vec<Texts>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query: QueryBuilder<MySql> = QueryBuilder::new(
+            "select o.id order_id, o.title, t.description from orders o join order_texts t on t.order_id = o.id where o.id in (",
+        );
+        let mut list = query.separated(", ");
+        for id in padded(ids.to_vec()) {
+            list.push_bind(id);
+        }
+        query.push(")");
+        Ok(query.build_query_as().fetch_all(&self.pool).await?)
+    }
+
     pub async fn order(&self, id: u64) -> Result<Option<Order>, StoreError> {
         Ok(self.orders_by_id(&[id]).await?.pop())
     }
@@ -98,7 +137,7 @@ impl Store {
     pub async fn full_order(&self, id: u64) -> Result<Option<FullOrder>, StoreError> {
         let Some(order) = self.order(id).await? else { return Ok(None) };
         let texts: Option<TextsRow> = sqlx::query_as(
-            "select t.description, t.report, t.reject_reason, o.floor_bp, o.commission_mode \
+            "select t.description, t.report, t.reject_reason, t.dispute_reason, o.floor_bp, o.commission_mode \
              from orders o join order_texts t on t.order_id = o.id where o.id = ?",
         )
         .bind(id)
@@ -114,6 +153,7 @@ impl Store {
             description: texts.description,
             report: texts.report,
             reject_reason: texts.reject_reason,
+            dispute_reason: texts.dispute_reason,
         }))
     }
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use orderboard::domain::money::Amount;
+use orderboard::domain::order::Assignment;
 use orderboard::domain::user::{Actor, Party, Role};
-use orderboard::flow::{Ask, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
+use orderboard::flow::{Ask, CounterLimits, Flow, FlowConfig, OrderDraft, Outbox, TopupConfig};
 use orderboard::store::Store;
 use tokio::time::Instant;
 
@@ -213,6 +214,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         take_lane: orderboard::flow::LaneSize { connections: 4, batch: 64 },
         auto_confirm_after: Duration::from_secs(60),
         session_lifetime: Duration::from_secs(60),
+        counter_limits: CounterLimits::default(),
         topups: TopupConfig::default(),
         public_url: None,
         telegram: None,
@@ -222,6 +224,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
     let actor = |id: u64, role: Role| Actor { user: Party { id, name: "Silent".to_owned() }, role, session_id: 0 };
     let (customer, executor) = (actor(customer.id, Role::Customer), actor(executor.id, Role::Executor));
     let draft = OrderDraft {
+        assignment: Assignment::First,
         title: "Unheard of".to_owned(),
         description: String::new(),
         category: Some("it".to_owned()),

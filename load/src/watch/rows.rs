@@ -98,6 +98,7 @@ fn ready(row: BoardRow, bytes: usize) -> Result<Row, Error> {
         created_at: created_at.map_err(|error| Error::Server(error.to_string()))?,
         accepted_at: None,
         edited_version: 1,
+        disputed_ms: None,
     };
     let text = serde_json::to_string(&order)?;
     let head = format!(r#"{{"id":{},"version":{}"#, row.id, row.version);

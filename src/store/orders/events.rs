@@ -54,12 +54,13 @@ impl Store {
 
     /// What edits after `version` have changed, the oldest first.
     pub async fn edits_since(&self, order_id: u64, version: u64) -> Result<Vec<Facts>, StoreError> {
-        let rows: Vec<Option<String>> =
-            sqlx::query_scalar("select facts from order_events where order_id = ? and version > ? and event = 'edited' order by version")
-                .bind(order_id)
-                .bind(version)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows: Vec<Option<String>> = sqlx::query_scalar(
+            "select facts from order_events where order_id = ? and version > ? and event in ('edited', 'chosen') order by version",
+        )
+        .bind(order_id)
+        .bind(version)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(|row| facts(row.as_deref(), order_id)).collect()
     }
 }

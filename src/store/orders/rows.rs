@@ -10,7 +10,8 @@ use crate::store::names::Known;
 
 /// In the order in which [`OrderRow`] reads them.
 pub(in crate::store) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
-     executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by, edited_version";
+     executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by, edited_version, \
+     disputed_at";
 
 /// Not yet with the names of its people.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct OrderRow {
     finished_at: Option<OffsetDateTime>,
     confirm_by: Option<OffsetDateTime>,
     edited_version: u64,
+    disputed_at: Option<OffsetDateTime>,
 }
 
 /// By place and not by name: looking twenty names up costs more than reading what they name.
@@ -63,6 +65,7 @@ impl sqlx::FromRow<'_, MySqlRow> for OrderRow {
             finished_at: row.try_get(18)?,
             confirm_by: row.try_get(19)?,
             edited_version: row.try_get(20)?,
+            disputed_at: row.try_get(21)?,
         })
     }
 }
@@ -73,6 +76,7 @@ pub(super) struct TextsRow {
     pub(super) description: String,
     pub(super) report: Option<String>,
     pub(super) reject_reason: Option<String>,
+    pub(super) dispute_reason: Option<String>,
     pub(super) floor_bp: u16,
     pub(super) commission_mode: String,
 }
@@ -109,6 +113,7 @@ impl OrderRow {
             created_at: self.created_at,
             accepted_at: self.accepted_at,
             edited_version: self.edited_version,
+            disputed_ms: self.disputed_at.map(unix_ms),
         })
     }
 }

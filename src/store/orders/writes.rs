@@ -106,7 +106,7 @@ pub async fn unfreeze(connection: &mut MySqlConnection, order_id: u64, customer_
 pub async fn abandon(connection: &mut MySqlConnection, order_id: u64, executor_id: u64) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'open', executor_id = null, accepted_at = null, version = version + 1 \
-         where id = ? and executor_id = ? and status = 'in_work'",
+         where id = ? and executor_id = ? and status = 'in_work' and disputed_at is null",
     )
     .bind(order_id)
     .bind(executor_id)
@@ -127,7 +127,7 @@ pub struct Submission<'a> {
 pub async fn submit(connection: &mut MySqlConnection, work: &Submission<'_>) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'submitted', submitted_at = ?, confirm_by = ?, version = version + 1 \
-         where id = ? and executor_id = ? and status = 'in_work' and acceptance = 'confirm'",
+         where id = ? and executor_id = ? and status = 'in_work' and acceptance = 'confirm' and disputed_at is null",
     )
     .bind(work.at)
     .bind(work.confirm_by)
@@ -146,7 +146,7 @@ pub async fn submit(connection: &mut MySqlConnection, work: &Submission<'_>) -> 
 pub async fn reject(connection: &mut MySqlConnection, order_id: u64, customer_id: u64, reason: &str) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'in_work', submitted_at = null, confirm_by = null, version = version + 1 \
-         where id = ? and customer_id = ? and status = 'submitted'",
+         where id = ? and customer_id = ? and status = 'submitted' and disputed_at is null",
     )
     .bind(order_id)
     .bind(customer_id)
@@ -162,7 +162,7 @@ pub async fn reject(connection: &mut MySqlConnection, order_id: u64, customer_id
 /// Of the price that was read: an edit in between is seen by its version.
 pub async fn cancel(connection: &mut MySqlConnection, order: &Order, at: OffsetDateTime) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "update orders set status = 'cancelled', finished_at = ?, version = version + 1 \
+        "update orders set status = 'cancelled', finished_at = ?, applicants = 0, version = version + 1 \
          where id = ? and customer_id = ? and edited_version = ? and status in ('open', 'frozen')",
     )
     .bind(at)
@@ -175,11 +175,11 @@ pub async fn cancel(connection: &mut MySqlConnection, order: &Order, at: OffsetD
 }
 
 /// The order is done, as it was read (submitted when confirmed, in work when it settles itself): of the price and for the
-/// executor that it had then. Money moves in the same transaction.
+/// executor that it had then, in dispute or not. Money moves in the same transaction.
 pub async fn finish(connection: &mut MySqlConnection, order: &Order, at: OffsetDateTime) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'done', submitted_at = coalesce(submitted_at, ?), finished_at = ?, confirm_by = null, \
-         version = version + 1 where id = ? and status = ? and edited_version = ? and executor_id = ?",
+         version = version + 1 where id = ? and status = ? and edited_version = ? and executor_id = ? and (disputed_at is null) = ?",
     )
     .bind(at)
     .bind(at)
@@ -187,6 +187,7 @@ pub async fn finish(connection: &mut MySqlConnection, order: &Order, at: OffsetD
     .bind(order.status.as_str())
     .bind(order.edited_version)
     .bind(order.executor.as_ref().map(|executor| executor.id))
+    .bind(order.disputed_ms.is_none())
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -34,7 +34,7 @@ fn mended(slug: &'static str, subject: impl Into<String>, implied: &'static [&'s
 /// The catalogue of damages to a system that has lived; `wallet` and `earnings` are the customer's and the executor's.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
-    let Lived { open, in_work, submitted, done, cancelled, edited, received, created, asked, paid, hold, .. } = *at;
+    let Lived { open, in_work, submitted, done, cancelled, edited, chosen, wanted, received, created, asked, paid, hold, .. } = *at;
     let (customer, executor) = (at.customer.id, at.executor.id);
     let order = |id: u64| format!("order {id}");
     let account = |id: u64| format!("account {id}");
@@ -306,6 +306,16 @@ pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
             &["order_captured", "executor_paid"],
             &[&format!("update orders set price = price + 1, payout = payout + 1 where id = {done}")],
         ),
+        left("order_applicants", order(wanted), &[], &[&format!("update orders set applicants = 2 where id = {wanted}")]),
+        left("order_applicants", order(wanted), &[], &[&format!("update applications set status = 'declined' where order_id = {wanted}")]),
+        left(
+            "order_chosen",
+            order(chosen),
+            &[],
+            &[&format!("update applications set price = price + 1, payout = payout + 1 where order_id = {chosen}")],
+        ),
+        left("order_chosen", order(chosen), &[], &[&format!("update applications set status = 'declined' where order_id = {chosen}")]),
+        left("order_times", order(open), &[], &[&format!("update orders set disputed_at = utc_timestamp(6) where id = {open}")]),
         left(
             "executor_paid",
             order(done),

@@ -17,6 +17,10 @@ pub(super) struct Lived {
     pub(super) cancelled: u64,
     /// Its price was moved up, and then down a little.
     pub(super) edited: u64,
+    /// The customer has chosen, at another price.
+    pub(super) chosen: u64,
+    /// Somebody waits to be chosen.
+    pub(super) wanted: u64,
     /// Top-ups.
     pub(super) received: u64,
     pub(super) created: u64,
@@ -44,6 +48,14 @@ impl Lived {
             let path = format!("/api/orders/{edited}");
             app.call("PATCH", &path, Some(&customer.token), &json!({"version": version, "price": price})).await.expect(200);
         }
+        let mut wanted = Vec::new();
+        for price in [12_000, 8_000] {
+            let order = app.create_order(&customer, 10_000, &json!({"assignment": "chosen"})).await["id"].as_u64().unwrap();
+            app.post(&format!("/api/orders/{order}/apply"), &executor, &json!({"message": "Me", "price": price})).await.expect(200);
+            wanted.push(order);
+        }
+        let [chosen, wanted] = wanted[..] else { panic!("two orders") };
+        app.post(&format!("/api/orders/{chosen}/choose"), &customer, &json!({"executor_id": executor.id})).await.expect(200);
         let mut topups = Vec::new();
         for _ in 0..2 {
             topups.push(app.post("/api/topups", &customer, &json!({"amount": 5_000})).await.expect(201)["id"].as_u64().unwrap());
@@ -69,6 +81,8 @@ impl Lived {
             done,
             cancelled,
             edited,
+            chosen,
+            wanted,
             received: topups[0],
             created: topups[1],
             asked: payouts[0],

@@ -1,6 +1,7 @@
 //! What people are told, on every node and exactly once.
 
 mod channels;
+mod choosing;
 mod inbox;
 mod sharing;
 mod subscriptions;

@@ -135,8 +135,37 @@ pub(super) const CHECKS: &[Check] = &[
         source: Source::Sql(
             "select cast(id as char), concat(status, ', submitted ', coalesce(submitted_at, 'never'), ', finished ', \
                     coalesce(finished_at, 'never'), ', confirmed by ', coalesce(confirm_by, 'nothing')) from orders \
-             where (status in ('done', 'failed', 'cancelled')) <> (finished_at is not null) or (status = 'submitted') <> (confirm_by is not null) \
+             where (status in ('done', 'failed', 'cancelled')) <> (finished_at is not null) or (status = 'submitted' and disputed_at is null) <> (confirm_by is not null) \
+                or (status in ('open', 'frozen', 'cancelled') and disputed_at is not null) \
                 or (status in ('submitted', 'done') and submitted_at is null)",
+        ),
+    },
+    Check {
+        slug: "order_applicants",
+        name: "an order tells as many applicants as wait for it, and nobody waits for one that is not to be had",
+        advice: "count the applications that wait, write the number into the order and add 1 to its version",
+        repair: None,
+        noun: "order",
+        source: Source::Sql(
+            "select cast(o.id as char), concat(o.status, ', tells ', o.applicants, ' applicants, of whom ', coalesce(w.waiting, 0), ' wait') \
+             from orders o left join (select order_id, count(*) waiting from applications where status = 'waiting' group by order_id) w \
+             on w.order_id = o.id where o.applicants <> coalesce(w.waiting, 0) \
+                or (o.status not in ('open', 'frozen') and coalesce(w.waiting, 0) > 0)",
+        ),
+    },
+    Check {
+        slug: "order_chosen",
+        name: "whoever was chosen for an order works on it at the price that was offered",
+        advice: "ask both sides what was agreed; the applications tell what was offered, the entries what is held",
+        repair: None,
+        noun: "order",
+        source: Source::Sql(
+            "select cast(o.id as char), concat(o.status, ', executor ', coalesce(o.executor_id, 'none'), ' at ', o.price, '; chosen: ', \
+                    coalesce(concat(a.executor_id, ' at ', a.price), 'nobody')) \
+             from orders o left join applications a on a.order_id = o.id and a.status = 'chosen' \
+             where (o.assignment = 'chosen' and o.status in ('in_work', 'submitted', 'done', 'failed') \
+                    and (a.executor_id is null or a.executor_id <> o.executor_id or a.price <> o.price or a.payout <> o.payout)) \
+                or (a.executor_id is not null and o.status in ('open', 'frozen', 'cancelled'))",
         ),
     },
     Check {

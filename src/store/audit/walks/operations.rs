@@ -143,11 +143,11 @@ fn shape(kind: &str) -> Option<Shape> {
         "debit" => (&["debit"], &["gateway"]),
         "transfer" => (&["transfer"], &[]),
         "sweep" => (&["sweep"], &[]),
-        "edit_order" => (&["adjust"], &[]),
+        "edit_order" | "choose_order" => (&["adjust"], &[]),
         "withdrawal" => (&["withdrawal"], &["payouts"]),
         _ => return None,
     };
-    Some(Shape { may_be_empty: kind == "edit_order", entries, lines })
+    Some(Shape { may_be_empty: matches!(kind, "edit_order" | "choose_order"), entries, lines })
 }
 
 /// Kinds that must not move money.

@@ -1,0 +1,31 @@
+//! Contracts in dispute: a side asks for a verdict, an admin gives it.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::Api;
+use super::caller::Caller;
+use super::error::{Answer, ok};
+use super::extract::{Id, Json};
+use crate::flow::Verdict;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Complaint {
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decision {
+    verdict: Verdict,
+    comment: String,
+}
+
+pub(super) async fn dispute(State(api): State<Api>, Caller(session): Caller, Id(id): Id, Json(body): Json<Complaint>) -> Answer {
+    ok(&api.flow.dispute_order(&session.actor, id, &body.reason).await?)
+}
+
+pub(super) async fn arbitrate(State(api): State<Api>, Caller(session): Caller, Id(id): Id, Json(body): Json<Decision>) -> Answer {
+    ok(&api.flow.arbitrate(&session.actor, id, body.verdict, &body.comment).await?)
+}
