@@ -110,10 +110,7 @@ pub struct App {
 impl App {
     /// Starts a node. The port is taken first: a second start fails before it touches anything.
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
-        let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
-        let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
-        let board = public_url.as_deref().or(config.mail.public_url.as_deref());
-        let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
+        let (postbox, bot, flow_config) = ways_out(&config)?;
         let cannot_listen = |error| StartError::Listen(config.listen, error);
         let bound = match config.is_web {
             true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
@@ -129,7 +126,6 @@ impl App {
         let (bus, feed) = Bus::connect(BusConfig { url: config.redis_url.clone(), prefix: config.redis_prefix.clone() }).await?;
         let (outbox, unsent) = Outbox::new();
         let queue = Queue::connect(&config.redis_url, &config.billing_streams).await?;
-        let flow_config = flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() };
         let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow_config).await?;
         if flow.gateway().is_some_and(|gateway| gateway.stage == flow::Stage::Test) {
             tracing::warn!("the payment gateway is in its test mode: wallets are topped up with no money behind it");
@@ -267,6 +263,15 @@ impl App {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The ways out of the house (mail, Telegram, the payment gateway), and what the use cases need to know of them.
+fn ways_out(config: &AppConfig) -> Result<(Option<mail::Postbox>, Option<telegram::Bot>, flow::FlowConfig), StartError> {
+    let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
+    let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
+    let board = public_url.as_deref().or(config.mail.public_url.as_deref());
+    let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
+    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() }))
 }
 
 /// Returns when the boards are loaded, or have taken too long to be waited for; `/readyz` tells.

@@ -23,7 +23,7 @@ pub enum Letter {
     /// What a user has chosen to be told of by mail.
     Notice {
         event: Event,
-        facts: Facts,
+        facts: Box<Facts>,
     },
 }
 

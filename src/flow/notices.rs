@@ -84,7 +84,7 @@ async fn keep_letters(connection: &mut MySqlConnection, added: &[Added<'_>]) -> 
     for one in written {
         let Some((address, language)) = addresses.get(&one.notice.user_id) else { continue };
         let reader = Reader { user_id: one.notice.user_id, address, language };
-        let letter = Letter::Notice { event: one.notice.event, facts: one.notice.facts.clone() };
+        let letter = Letter::Notice { event: one.notice.event, facts: Box::new(one.notice.facts.clone()) };
         letters::keep(connection, &reader, &letter, &format!("notice:{}:{}", one.notice.user_id, one.seq), now()).await?;
     }
     Ok(())

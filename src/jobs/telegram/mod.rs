@@ -76,15 +76,15 @@ async fn attempt(flow: &Flow, bot: &Bot, settings: Settings, row: &MessageRow) -
             flow.leave_telegram(message.chat_id).await?;
             Fate::Dead(error)
         }
-        Ok(Err(Failure::Limited(wait))) => again(row, wait.max(settings.retry_after), "429: too many".to_owned()),
-        Ok(Err(Failure::Passing(error))) => again(row, pause, error),
-        Err(_) => again(row, pause, "the server took too long".to_owned()),
+        Ok(Err(Failure::Limited(wait))) => again(row, wait.max(settings.retry_after), "429: too many"),
+        Ok(Err(Failure::Passing(error))) => again(row, pause, &error),
+        Err(_) => again(row, pause, "the server took too long"),
     };
     flow.end_message(row, &fate).await
 }
 
 /// When to try again, if there is a point in it.
-fn again(row: &MessageRow, pause: Duration, error: String) -> Fate {
+fn again(row: &MessageRow, pause: Duration, error: &str) -> Fate {
     let due_at = now() + pause;
     match row.attempts >= ATTEMPTS_MAX || due_at > row.deadline {
         true => Fate::Dead(format!("given up after {} attempts: {error}", row.attempts).chars().take(500).collect()),
