@@ -38,6 +38,14 @@ pub enum Listed {
     },
 }
 
+/// What an order says.
+#[derive(sqlx::FromRow)]
+pub struct Texts {
+    pub order_id: u64,
+    pub title: String,
+    pub description: String,
+}
+
 impl Listed {
     /// Which index is walked. Left alone MariaDB takes all orders of a person, or all of a status, and skips those above the page
     /// one by one: 0.4 s where somebody has half a million. By force it begins at the page. A status that few orders have is
@@ -49,14 +57,6 @@ impl Listed {
             _ => "",
         }
     }
-}
-
-/// What an order says.
-#[derive(sqlx::FromRow)]
-pub struct Texts {
-    pub order_id: u64,
-    pub title: String,
-    pub description: String,
 }
 
 impl Store {
