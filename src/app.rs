@@ -12,12 +12,11 @@ use tokio::time::Instant;
 
 use crate::bus::{Bus, BusConfig, BusError, Queue};
 use crate::config::descriptors::PLAIN_CONNECTIONS;
-use crate::domain::news::NewsKind;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router};
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, outdate_topups, publish, sweep};
+use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -50,6 +49,7 @@ pub struct AppConfig {
     pub payouts: config::PayoutArgs,
     pub gateway: config::Gateway,
     pub mail: config::MailArgs,
+    pub telegram: config::TelegramArgs,
 }
 
 /// Why a node did not start; each reads as one clear line.
@@ -65,6 +65,8 @@ pub enum StartError {
     Gateway(String),
     #[error("{0}")]
     Mail(String),
+    #[error("{0}")]
+    Telegram(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -108,8 +110,7 @@ pub struct App {
 impl App {
     /// Starts a node. The port is taken first: a second start fails before it touches anything.
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
-        let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
-        let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
+        let (postbox, bot, flow_config) = ways_out(&config)?;
         let cannot_listen = |error| StartError::Listen(config.listen, error);
         let bound = match config.is_web {
             true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
@@ -125,13 +126,13 @@ impl App {
         let (bus, feed) = Bus::connect(BusConfig { url: config.redis_url.clone(), prefix: config.redis_prefix.clone() }).await?;
         let (outbox, unsent) = Outbox::new();
         let queue = Queue::connect(&config.redis_url, &config.billing_streams).await?;
-        let flow_config = flow::FlowConfig { topups, public_url, ..config.limits.flow() };
         let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow_config).await?;
         if flow.gateway().is_some_and(|gateway| gateway.stage == flow::Stage::Test) {
             tracing::warn!("the payment gateway is in its test mode: wallets are topped up with no money behind it");
         }
         let node = flow::node_name();
         let carried = Arc::new(Carried::default());
+        let (ear, heard) = notices::Ear::new();
         let live_config = LiveConfig {
             node: node.clone(),
             sockets_max: config.limits.sockets_max,
@@ -143,12 +144,13 @@ impl App {
         let live = {
             let (flow, carried, catalog) = (flow.clone(), carried.clone(), catalog.clone());
             Live::start(store.clone(), feed, live_config, move |item, order, seq| {
-                // An account's news concerns this node alone, whichever way it came.
-                if seq.is_some() || item.kind == NewsKind::Account {
+                // News of one user's concerns this node alone, whichever way it came.
+                if seq.is_some() || item.audience.is_some() {
                     carried.note(item.subject(), item.version);
                 }
                 if let Some(order) = order {
                     flow.remember_order(order);
+                    ear.hear(order);
                 }
                 catalog.note(order, seq);
             })
@@ -161,8 +163,13 @@ impl App {
             jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
             jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
             jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+            jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
             if let Some(postbox) = postbox {
                 jobs.spawn(mail::run(flow.clone(), postbox, config.mail.settings(), stopped.clone()));
+            }
+            if let Some(bot) = bot {
+                jobs.spawn(telegram::listen::run(flow.clone(), store.clone(), bot.clone(), node.clone(), stopped.clone()));
+                jobs.spawn(telegram::run(flow.clone(), bot, config.mail.settings(), stopped.clone()));
             }
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
@@ -260,6 +267,15 @@ impl App {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The ways out of the house (mail, Telegram, the payment gateway), and what the use cases need to know of them.
+fn ways_out(config: &AppConfig) -> Result<(Option<mail::Postbox>, Option<telegram::Bot>, flow::FlowConfig), StartError> {
+    let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
+    let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
+    let board = public_url.as_deref().or(config.mail.public_url.as_deref());
+    let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
+    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() }))
 }
 
 /// Returns when the boards are loaded, or have taken too long to be waited for; `/readyz` tells.

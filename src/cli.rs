@@ -186,6 +186,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
     // Said before anything is started; the node asks again.
     serving.gateway.topups(serving.mode(is_embedded)).map_err(StartError::Gateway)?;
     serving.mail.postbox(serving.mode(is_embedded), serving.listen).map_err(StartError::Mail)?;
+    serving.telegram.bot(None).map_err(StartError::Telegram)?;
     let mut embedded = embedded_if_needed(places).await?;
     let urls = |configured: &Option<String>, own: fn(&Embedded) -> String| {
         configured.clone().or_else(|| embedded.as_ref().map(own)).unwrap_or_default()
@@ -209,6 +210,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
         payouts: serving.payouts,
         gateway: serving.gateway,
         mail: serving.mail,
+        telegram: serving.telegram,
     };
     let started = App::start(config).await;
     let ended = match started {
@@ -322,6 +324,7 @@ async fn with_flow(places: &Places, work: impl AsyncFnOnce(Flow) -> Result<(), C
             counter_limits: crate::flow::CounterLimits::default(),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,
+            telegram: None,
         };
         work(Flow::start(store, outbox, None, config).await?).await
     })

@@ -3,6 +3,7 @@
 pub mod descriptors;
 mod gateway;
 mod mail;
+mod telegram;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub use self::gateway::{Gateway, GatewayInForce};
 pub use self::mail::MailArgs;
+pub use self::telegram::TelegramArgs;
 use crate::http::{Mode, Port};
 
 /// Where things are.
@@ -73,6 +75,8 @@ pub struct Serving {
     pub gateway: Gateway,
     #[command(flatten)]
     pub mail: MailArgs,
+    #[command(flatten)]
+    pub telegram: TelegramArgs,
 }
 
 /// What people may have paid out.
@@ -202,6 +206,7 @@ impl Limits {
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,
+            telegram: None,
         }
     }
 }
@@ -241,6 +246,9 @@ pub struct InForce {
     pub public_url: Option<String>,
     pub mail_retry_ms: u64,
     pub mail_claim_ms: u64,
+    /// `null` where no messages are sent.
+    pub telegram_bot: Option<String>,
+    pub telegram_api: String,
     #[serde(flatten)]
     pub gateway: GatewayInForce,
 }
@@ -282,6 +290,8 @@ impl InForce {
             public_url: serving.mail.public_url,
             mail_retry_ms: serving.mail.mail_retry_ms,
             mail_claim_ms: serving.mail.mail_claim_ms,
+            telegram_bot: serving.telegram.telegram_token.and(serving.telegram.telegram_bot),
+            telegram_api: serving.telegram.telegram_api,
             gateway: serving.gateway.in_force(serving_mode),
         }
     }

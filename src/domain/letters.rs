@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::notice::{Event, Facts};
+use super::notice_words;
 use super::user::Language;
 
 /// What a letter is about, with the facts in it.
@@ -17,6 +19,11 @@ pub enum Letter {
     /// To the old address.
     EmailChanged {
         to: String,
+    },
+    /// What a user has chosen to be told of by mail.
+    Notice {
+        event: Event,
+        facts: Box<Facts>,
     },
 }
 
@@ -33,6 +40,7 @@ impl Letter {
             Letter::PasswordReset { .. } => "password_reset",
             Letter::PasswordChanged => "password_changed",
             Letter::EmailChanged { .. } => "email_changed",
+            Letter::Notice { .. } => "notice",
         }
     }
 
@@ -42,27 +50,28 @@ impl Letter {
             Language::Ru => self.in_russian(link),
             Language::En => self.in_english(link),
         };
-        Words { subject: subject.to_owned(), text }
+        Words { subject, text }
     }
 
-    fn in_russian(&self, link: &str) -> (&'static str, String) {
+    fn in_russian(&self, link: &str) -> (String, String) {
         match self {
+            Letter::Notice { event, facts } => notice(*event, facts, Language::Ru, link),
             Letter::PasswordReset { minutes } => (
-                "Новый пароль",
+                "Новый пароль".to_owned(),
                 format!(
                     "Здравствуйте!\n\nКто-то, вероятно вы, забыл пароль. Задать новый можно по ссылке, она действует {minutes} минут и срабатывает один раз:\n\n{link}\n\n\
                      Если это были не вы, ничего делать не нужно: пароль остался прежним.\n"
                 ),
             ),
             Letter::PasswordChanged => (
-                "Пароль изменён",
+                "Пароль изменён".to_owned(),
                 format!(
                     "Здравствуйте!\n\nПароль вашей учётной записи изменён, остальные сеансы завершены.\n\n\
                      Если это были не вы, задайте новый пароль: «Забыли пароль?» на странице входа.\n\n{link}\n"
                 ),
             ),
             Letter::EmailChanged { to } => (
-                "Адрес почты изменён",
+                "Адрес почты изменён".to_owned(),
                 format!(
                     "Здравствуйте!\n\nВаша учётная запись теперь связана с адресом {to}, остальные сеансы завершены. Писем на этот адрес больше не будет.\n\n\
                      Если это были не вы, сообщите администраторам.\n\n{link}\n"
@@ -71,24 +80,25 @@ impl Letter {
         }
     }
 
-    fn in_english(&self, link: &str) -> (&'static str, String) {
+    fn in_english(&self, link: &str) -> (String, String) {
         match self {
+            Letter::Notice { event, facts } => notice(*event, facts, Language::En, link),
             Letter::PasswordReset { minutes } => (
-                "A new password",
+                "A new password".to_owned(),
                 format!(
                     "Hello,\n\nsomebody, probably you, has forgotten the password. Set a new one here; the link is good for {minutes} minutes and works once:\n\n{link}\n\n\
                      If it was not you, there is nothing to do: the password is what it was.\n"
                 ),
             ),
             Letter::PasswordChanged => (
-                "Your password was changed",
+                "Your password was changed".to_owned(),
                 format!(
                     "Hello,\n\nthe password of your account was changed, and your other sessions have ended.\n\n\
                      If it was not you, set a new one: \"Forgotten your password?\" where you sign in.\n\n{link}\n"
                 ),
             ),
             Letter::EmailChanged { to } => (
-                "Your e-mail address was changed",
+                "Your e-mail address was changed".to_owned(),
                 format!(
                     "Hello,\n\nyour account now belongs to the address {to}, and your other sessions have ended. This address gets no more letters.\n\n\
                      If it was not you, tell the admins.\n\n{link}\n"
@@ -96,6 +106,20 @@ impl Letter {
             ),
         }
     }
+}
+
+/// A notice as a letter: its line is the subject, too; the link goes to what it is about.
+fn notice(event: Event, facts: &Facts, language: Language, board: &str) -> (String, String) {
+    let (line, more) = notice_words::words(event, facts, language);
+    let settings = match language {
+        Language::Ru => "О чём писать, решаете вы",
+        Language::En => "What you are written about is up to you",
+    };
+    let link = format!("{}{}", board.trim_end_matches('/'), notice_words::path(event, facts));
+    let mut parts = vec![format!("{line}.")];
+    parts.extend(more);
+    parts.extend([link, format!("{settings}: {}/settings", board.trim_end_matches('/'))]);
+    (line, format!("{}\n", parts.join("\n\n")))
 }
 
 #[cfg(test)]

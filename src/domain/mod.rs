@@ -11,6 +11,8 @@ pub mod ledger;
 pub mod letters;
 pub mod money;
 pub mod news;
+pub mod notice;
+pub mod notice_words;
 pub mod order;
 pub mod payout;
 pub mod refusal;

@@ -12,6 +12,8 @@ pub enum NewsKind {
     Account,
     /// A session that ended; its row says which user it belonged to.
     Session,
+    /// What a user was told lately and how much of it is unread; its id is the user's.
+    Inbox,
 }
 
 impl NewsKind {
@@ -20,6 +22,7 @@ impl NewsKind {
             NewsKind::Order => "order",
             NewsKind::Account => "account",
             NewsKind::Session => "session",
+            NewsKind::Inbox => "inbox",
         }
     }
 }
@@ -40,6 +43,9 @@ impl Subject {
     }
     pub fn session(id: u64) -> Self {
         Self { kind: NewsKind::Session, id }
+    }
+    pub fn inbox(user_id: u64) -> Self {
+        Self { kind: NewsKind::Inbox, id: user_id }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::commission::Split;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::money::Amount;
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{Assignment, FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Role};
@@ -37,9 +38,15 @@ impl Flow {
             may_apply(actor, &order.order)?;
             let split = self.offered(&order, offer)?;
             let new = NewApplication { order_id, executor_id: actor.user.id, message: &offer.message, split, at: now() };
-            match transaction!(self.store, |connection| apply(connection, &order.order, &new).await) {
+            let told = [Notice::applicant(&order.order, &actor.user, split.price, &offer.message)];
+            let applied = transaction!(self.store, |connection| {
+                let done = apply(connection, &order.order, &new).await;
+                self.tell_if(connection, done, &told).await
+            });
+            match applied {
                 Ok(true) => {
                     self.outbox.announce(Subject::order(order_id));
+                    self.announce_inboxes([order.order.customer.id]);
                     return self.own_application(actor, order_id).await;
                 }
                 Ok(false) => {}

@@ -1,6 +1,8 @@
 //! The customer chooses one of the applicants: the order is theirs, at the price they offered, and the hold moves by the difference in
 //! the same transaction. The others are declined.
 
+use std::collections::BTreeSet;
+
 use super::create_order::Uncovered;
 use super::edit_order::move_hold;
 use super::kept::{Kept, keep, told_before};
@@ -12,6 +14,7 @@ use crate::domain::edit::{Edited, merged};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::AccountKind;
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{Assignment, FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
@@ -104,13 +107,14 @@ impl Flow {
     }
 
     async fn carry_out_choice(&self, choosing: &Choosing<'_>) -> Result<Outcome, FlowError> {
-        let outcome = match transaction!(self.store, |connection| write(connection, choosing).await) {
+        let outcome = match transaction!(self.store, |connection| self.choose_and_tell(connection, choosing).await) {
             Err(FlowError::Refused(Refusal::InsufficientFunds { available, needed, currency })) => {
                 return Ok(Outcome::Refused(Kept::InsufficientFunds(Uncovered { available, needed, currency })));
             }
             outcome => outcome?,
         };
-        if let Some((after, body)) = outcome {
+        if let Some((after, body, told)) = outcome {
+            self.announce_inboxes(told);
             self.remember_order(&after.order);
             self.outbox.announce(Subject::order(after.order.id));
             if after.order.price != choosing.before.order.price {
@@ -119,6 +123,23 @@ impl Flow {
             return Ok(Outcome::Done(body));
         }
         Ok(Outcome::Moved)
+    }
+
+    /// Carries it out and tells whoever applied; whom.
+    async fn choose_and_tell(
+        &self,
+        connection: &mut MySqlConnection,
+        choosing: &Choosing<'_>,
+    ) -> Result<Option<(FullOrder, String, BTreeSet<u64>)>, FlowError> {
+        // Should anybody apply meanwhile, the order is not as it was read.
+        let waiting = applications::waiting(connection, choosing.before.order.id).await?;
+        let Some((after, body)) = write(connection, choosing).await? else { return Ok(None) };
+        let chosen = &choosing.application.executor;
+        let others = waiting.into_iter().filter(|applicant_id| *applicant_id != chosen.id);
+        let declined = others.map(|applicant_id| Notice::declined(&after.order, applicant_id));
+        let told: Vec<Notice> = std::iter::once(Notice::chosen(&after.order, chosen)).chain(declined).collect();
+        let users = self.tell(connection, &told).await?;
+        Ok(Some((after, body, users)))
     }
 }
 

@@ -11,6 +11,7 @@ use super::transaction::transaction;
 use super::{Flow, FlowError, hash_token, now};
 use crate::domain::letters::Letter;
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
@@ -85,6 +86,7 @@ impl Flow {
         let ended = transaction!(self.store, |connection| reset(connection, self, user_id, &link, &hash).await)?;
         let ended = ended.ok_or(Refusal::LinkOver)?;
         self.tell_ended(&ended);
+        self.announce_inboxes([user_id]);
         Ok(ended)
     }
 
@@ -112,6 +114,7 @@ impl Flow {
         });
         let ended = changed?;
         self.tell_ended(&ended);
+        self.announce_inboxes([user.id]);
         Ok(ended)
     }
 
@@ -184,6 +187,9 @@ async fn apply(
     if flow.sends_mail() {
         let reason = format!("{}:{}:{}", letter.as_str(), user.id, crate::domain::order::unix_ms(at));
         letters::keep(connection, &reader(user), &letter, &reason, at).await?;
+    }
+    if letter == Letter::PasswordChanged {
+        flow.tell(connection, &[Notice::password_changed(user.id, at)]).await?;
     }
     Ok(ended)
 }

@@ -8,6 +8,7 @@ use crate::domain::billing::HoldEnd;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
@@ -95,7 +96,12 @@ impl Flow {
 
     async fn refund(&self, order: &Order, event: &NewEvent) -> Result<FullOrder, FlowError> {
         let wallet = self.store.account_id(order.customer.id, AccountKind::Wallet, &order.currency).await?;
-        let refunded = transaction!(self.store, |connection| refund(connection, order, wallet, event).await)?;
+        let told = arbitrated(order, event);
+        let refunded = transaction!(self.store, |connection| {
+            let done = refund(connection, order, wallet, event).await;
+            self.tell_if(connection, done, &told).await
+        })?;
+        self.announce_inboxes(told.iter().map(|notice| notice.user_id));
         let now_is = self.full(order.id).await?;
         if !refunded && now_is.order.status != Status::Failed {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
@@ -105,6 +111,15 @@ impl Flow {
         self.outbox.announce(Subject::account(wallet));
         Ok(now_is)
     }
+}
+
+/// What both sides are told of an admin's verdict; nothing of anything else.
+pub(super) fn arbitrated(order: &Order, event: &NewEvent) -> Vec<Notice> {
+    if event.kind != EventKind::Arbitrated {
+        return Vec::new();
+    }
+    let text = |name| event.facts.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    Notice::arbitrated(order, text("verdict"), text("comment"))
 }
 
 async fn dispute(connection: &mut MySqlConnection, order: &Order, user_id: u64, reason: &str) -> Result<bool, FlowError> {

@@ -47,6 +47,7 @@ impl Letter {
         match self {
             Letter::PasswordReset { .. } => 0,
             Letter::PasswordChanged | Letter::EmailChanged { .. } => 1,
+            Letter::Notice { event, .. } => event.priority(),
         }
     }
 
@@ -54,6 +55,7 @@ impl Letter {
         match self {
             Letter::PasswordReset { .. } => RESET_WITHIN,
             Letter::PasswordChanged | Letter::EmailChanged { .. } => TELL_WITHIN,
+            Letter::Notice { event, .. } => Duration::from_secs(event.wanted_for_s()),
         }
     }
 }

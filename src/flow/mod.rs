@@ -1,7 +1,7 @@
 //! Use cases: one file, one story, told top to bottom. The only place where transactions begin. Callers are `http`,
 //! `jobs` and the command line; nothing here knows of requests, statuses or sockets.
 //!
-//! Lock order inside a transaction: operation → order or payout → accounts by ascending id. A refusal that an idempotency id may
+//! Lock order inside a transaction: operation → order or payout → accounts by ascending id → inboxes by ascending user. A refusal that an idempotency id may
 //! ask for again is committed as that operation's result; it is never expressed by a rollback.
 //!
 //! Callers run these functions in tasks that a vanished client cannot cancel (see `store`).
@@ -25,6 +25,7 @@ mod kept;
 mod letters;
 mod move_money;
 mod move_order;
+mod notices;
 mod outbox;
 mod payouts;
 mod profile;
@@ -34,7 +35,9 @@ mod services;
 mod settle_order;
 mod sign_in;
 mod statistics;
+mod subscriptions;
 mod sweep_earnings;
+mod telegram;
 mod timeline;
 mod top_up;
 mod transaction;
@@ -71,6 +74,8 @@ pub use self::profile::ProfileDraft;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
+pub use self::subscriptions::Round;
+pub use self::telegram::{MessageRow, TelegramConfig};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
 pub use crate::domain::application::CounterLimits;
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
@@ -88,6 +93,8 @@ pub struct FlowConfig {
     pub topups: TopupConfig,
     /// Where people reach the board, for the links in letters; nothing where no mail is sent.
     pub public_url: Option<String>,
+    /// Nothing where no messages are sent.
+    pub telegram: Option<TelegramConfig>,
 }
 
 /// Everything the use cases need. Cheap to clone.

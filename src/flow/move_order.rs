@@ -4,6 +4,7 @@ use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{Acceptance, Assignment, FullOrder, Move, Order, Side, Status, rfc3339};
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
@@ -34,8 +35,14 @@ impl Flow {
     /// The customer sends submitted work back, saying why.
     pub async fn reject_order(&self, actor: &Actor, order_id: u64, reason: &str) -> Result<FullOrder, FlowError> {
         let reason = text::line("reason", reason, text::DESCRIPTION_CHARS_MAX)?;
-        self.order_of(actor, order_id, Side::Customer).await?;
-        let moved = transaction!(self.store, |connection| reject(connection, order_id, actor.user.id, &reason).await)?;
+        let order = self.order_of(actor, order_id, Side::Customer).await?;
+        let at = now();
+        let told: Vec<Notice> = order.executor.iter().map(|executor| Notice::work_rejected(&order, executor, &reason, at)).collect();
+        let moved = transaction!(self.store, |connection| {
+            let done = reject(connection, order_id, actor.user.id, &reason).await;
+            self.tell_if(connection, done, &told).await
+        })?;
+        self.announce_inboxes(told.iter().map(|notice| notice.user_id));
         self.moved(order_id, Move::Reject, moved).await
     }
 
@@ -56,8 +63,13 @@ impl Flow {
         }
         let at = now();
         let confirm_by = at + self.config.auto_confirm_after;
+        let told = [Notice::work_submitted(&order, &actor.user, at)];
         let submission = Submission { order_id, executor_id: actor.user.id, at, confirm_by, report: &report };
-        let moved = transaction!(self.store, |connection| submit(connection, &submission).await)?;
+        let moved = transaction!(self.store, |connection| {
+            let done = submit(connection, &submission).await;
+            self.tell_if(connection, done, &told).await
+        })?;
+        self.announce_inboxes([order.customer.id]);
         self.moved(order_id, Move::Submit, moved).await
     }
 

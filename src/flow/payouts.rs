@@ -11,6 +11,7 @@ use super::{Flow, FlowError, now};
 use crate::domain::billing::{HoldEnd, NewHold};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
+use crate::domain::notice::{Event, Notice};
 use crate::domain::order::unix_ms;
 use crate::domain::payout::{PayoutDraft, PayoutStatus};
 use crate::domain::refusal::Refusal;
@@ -80,6 +81,15 @@ impl Verdict {
         match self {
             Verdict::Approve => ("payout-approve", "withdrawal", HoldEnd::Captured),
             Verdict::Reject | Verdict::Cancel => ("payout-release", "release", HoldEnd::Released),
+        }
+    }
+
+    /// What its owner is told; of their own doing nothing.
+    fn event(self) -> Option<Event> {
+        match self {
+            Verdict::Approve => Some(Event::PayoutApproved),
+            Verdict::Reject => Some(Event::PayoutRejected),
+            Verdict::Cancel => None,
         }
     }
 
@@ -172,12 +182,20 @@ impl Flow {
 
     async fn decide(&self, actor: &Actor, payout: Payout, verdict: Verdict, comment: Option<&str>) -> Result<Payout, FlowError> {
         let wanted = verdict.status();
+        let sum = (payout.amount, payout.currency.as_str());
+        let words = comment.unwrap_or_default();
+        let told = verdict.event().map(|event| Notice::payout_decided(payout.user.id, event, payout.id, sum, words));
+        let told: Vec<Notice> = told.into_iter().collect();
         if payout.status == PayoutStatus::Created
-            && transaction!(self.store, |connection| decide(connection, &payout, verdict, actor.user.id, comment).await)?
+            && transaction!(self.store, |connection| {
+                let done = decide(connection, &payout, verdict, actor.user.id, comment).await;
+                self.tell_if(connection, done, &told).await
+            })?
         {
             let by_owner = actor.user.id == payout.user.id;
             tracing::info!(payout = payout.id, status = wanted.as_str(), by = actor.user.id, by_owner, "a payout was decided");
             self.outbox.announce(Subject::account(payout.account_id));
+            self.announce_inboxes([payout.user.id]);
         }
         let now_is = self.store.payout(payout.id).await?.ok_or(Refusal::NotFound("payout"))?;
         if now_is.status != wanted {

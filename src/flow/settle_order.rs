@@ -1,6 +1,7 @@
 //! Finished work is paid: the customer's hold is captured, the executor gets the payout, the house its commission. The
 //! customer confirms; or the time to object is over; or the order settles itself as soon as the work is handed in.
 
+use super::dispute::arbitrated;
 use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now, statistics};
@@ -8,6 +9,7 @@ use crate::domain::billing::HoldEnd;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
@@ -60,7 +62,11 @@ impl Flow {
             false => None,
         };
         let accounts = Accounts { wallet, earnings, sweep_to, executor: executor.id };
-        let settled = transaction!(self.store, |connection| settle(connection, order, &accounts, event).await)?;
+        let told: Vec<Notice> = told_of(order, event).into_iter().chain(arbitrated(order, event)).collect();
+        let settled = transaction!(self.store, |connection| {
+            let done = settle(connection, order, &accounts, event).await;
+            self.tell_if(connection, done, &told).await
+        })?;
         let now_is = self.full(order.id).await?;
         if !settled && now_is.order.status != Status::Done {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
@@ -72,6 +78,7 @@ impl Flow {
         if let Some(wallet) = sweep_to {
             self.outbox.announce(Subject::account(wallet));
         }
+        self.announce_inboxes([order.customer.id, executor.id]);
         Ok(now_is)
     }
 }
@@ -108,4 +115,13 @@ async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Acco
     statistics::paid(connection, order, accounts.executor).await?;
     operations::conclude(connection, &operation_id, false, "{}").await?;
     Ok(true)
+}
+
+/// The customer hears of the money; the executor, that the work was confirmed: not of work that settles itself, which is paid
+/// by the executor's own act, nor of a verdict, which is told as such.
+fn told_of(order: &Order, event: &NewEvent) -> Vec<Notice> {
+    let Some(executor) = &order.executor else { return Vec::new() };
+    let is_confirmed = order.status == Status::Submitted && event.kind != EventKind::Arbitrated;
+    let confirmed = is_confirmed.then(|| Notice::work_confirmed(order, executor));
+    std::iter::once(Notice::debited(order, executor)).chain(confirmed).collect()
 }

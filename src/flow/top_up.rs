@@ -16,6 +16,7 @@ use super::{Flow, FlowError, now};
 use crate::domain::ledger::{AccountKind, EntryKind, Transfer};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
+use crate::domain::notice::Notice;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::robokassa::{Culture, Fields, Invoice, Merchant, Message, Stage, Unreadable, out_sum, parse_sum};
 use crate::domain::sheet::Cause;
@@ -253,13 +254,19 @@ impl Flow {
             return Ok(Ok(Arrival::Known(topup.id)));
         }
         let wallet = self.store.account_id(topup.user_id, AccountKind::Wallet, &topup.currency).await?;
-        if !transaction!(self.store, |connection| receive(connection, &topup, from, wallet).await)? {
+        let told = [Notice::topup(topup.user_id, topup.id, topup.amount, &topup.currency)];
+        let received = transaction!(self.store, |connection| {
+            let done = receive(connection, &topup, from, wallet).await;
+            self.tell_if(connection, done, &told).await
+        })?;
+        if !received {
             return Ok(Ok(Arrival::Known(topup.id)));
         }
         if topup.status != "created" {
             tracing::info!(topup = topup.id, was = topup.status, "money has arrived for a payment that was given up");
         }
         self.outbox.announce(Subject::account(wallet));
+        self.announce_inboxes([topup.user_id]);
         Ok(Ok(Arrival::Credited(topup.id)))
     }
 

@@ -56,6 +56,11 @@ impl<T> Listed<T> {
         Self { items, next }
     }
 
+    /// The same page of what its items are shown as.
+    pub(super) fn map<U>(self, shown: impl FnMut(T) -> U) -> Listed<U> {
+        Listed { items: self.items.into_iter().map(shown).collect(), next: self.next }
+    }
+
     /// With a cursor of its own kind.
     pub(super) fn going_on(items: Vec<T>, next: Option<String>) -> Self {
         Self { items, next }

@@ -16,8 +16,10 @@ mod board;
 mod caching;
 mod caller;
 mod categories;
+mod channels;
 mod credentials;
 mod csv;
+mod deliveries;
 mod dev;
 mod disputes;
 mod error;
@@ -26,6 +28,7 @@ mod figures;
 mod health;
 mod layers;
 mod lists;
+mod notifications;
 mod orders;
 mod origin;
 mod page;
@@ -38,6 +41,7 @@ mod sandbox;
 mod search;
 mod server;
 mod sessions;
+mod subscriptions;
 mod topups;
 mod ws;
 
@@ -45,7 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
@@ -147,6 +151,14 @@ pub fn router(api: Api) -> Router {
         .route("/api/payouts/rules", get(payouts::rules))
         .route("/api/payouts/{id}", get(payouts::show))
         .route("/api/payouts/{id}/cancel", post(payouts::cancel))
+        .route("/api/subscriptions", get(subscriptions::list))
+        .route("/api/subscriptions/{category}", put(subscriptions::put).delete(subscriptions::end))
+        .route("/api/me/channels", get(channels::show).put(channels::change))
+        .route("/api/me/telegram", post(channels::link_telegram).delete(channels::unlink_telegram))
+        .route("/api/admin/deliveries", get(deliveries::list))
+        .route("/api/admin/deliveries/{id}/retry", post(deliveries::retry))
+        .route("/api/notifications", get(notifications::list))
+        .route("/api/notifications/read", post(notifications::read))
         .route("/api/topups", get(topups::list).post(topups::create))
         .route("/api/topups/{id}", get(topups::show))
         .route("/api/robokassa/result", get(robokassa::result).post(robokassa::result))

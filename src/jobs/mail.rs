@@ -79,12 +79,12 @@ impl Postbox {
 
 impl Settings {
     /// Shorter than the hold, so that a letter is never with two workers.
-    fn attempt_within(self) -> Duration {
+    pub(super) fn attempt_within(self) -> Duration {
         self.held_for / 2
     }
 
     /// The pause after this many attempts, longer by up to a quarter at random: what failed together is not tried together.
-    fn pause_after(self, attempts: u16, chance: u64) -> Duration {
+    pub(super) fn pause_after(self, attempts: u16, chance: u64) -> Duration {
         let doubled = self.retry_after.saturating_mul(1_u32.checked_shl(u32::from(attempts.max(1) - 1)).unwrap_or(u32::MAX));
         let pause = doubled.min(RETRY_AFTER_MAX);
         pause + pause * (chance % 256) as u32 / 1_024

@@ -8,9 +8,11 @@ pub mod billing;
 pub mod demo;
 pub mod expire_holds;
 pub mod mail;
+pub mod notices;
 pub mod outdate_topups;
 pub mod publish;
 pub mod sweep;
+pub mod telegram;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Stopping;
 use crate::bus::Bus;
 use crate::domain::news::{Item, NewsKind, Subject};
-use crate::flow::{Burst, Unsent};
+use crate::flow::{Burst, Unsent, now};
 use crate::store::{Rereader, Store, StoreError};
 
 /// A burst of this many rows says that more are on their way: they are given a moment to gather, because a statement and
@@ -124,6 +124,13 @@ pub(super) async fn read_back(rereader: &Rereader, subjects: &[Subject]) -> Resu
     }
     for news in rereader.accounts(&ids(NewsKind::Account)).await? {
         items.push(item(Subject::account(news.account.id), news.account.version, Some(news.user_id), &news)?);
+    }
+    let inboxes = ids(NewsKind::Inbox);
+    if !inboxes.is_empty() {
+        for news in rereader.store().inboxes_by_user(&inboxes, now()).await? {
+            let user_id = news.inbox.user_id;
+            items.push(item(Subject::inbox(user_id), news.inbox.version, Some(user_id), &news)?);
+        }
     }
     // To every node: each of them may remember the session's token.
     for ended in rereader.store().ended_sessions(&ids(NewsKind::Session)).await? {

@@ -1,7 +1,7 @@
 //! The safety net of news: rows changed lately whose version the bus did not carry (a node died between commit and
 //! publish, Redis was away, somebody edited the table by hand) are found and sent within two seconds.
 //!
-//! News of an account goes only to nodes where its user has a socket, so each node looks after its own: an account's row
+//! News of an account or an inbox goes only to nodes where its user has a socket, so each node looks after its own: such a row
 //! that did not reach this node, and whose user is here, is delivered here and not sent again.
 //!
 //! Each round looks back further than it must: `changed_at` is written when the statement runs, and the row becomes
@@ -64,8 +64,9 @@ impl Carried {
         let has =
             |memory: &Recent<Subject, u64>, (subject, version): &Changed| memory.get(subject).is_some_and(|carried| carried >= *version);
         let is_missing = |row: &Changed| match row.0.kind {
-            NewsKind::Account => {
-                let is_elsewhere = self.owners.get(&row.0.id).is_some_and(|owner| !bus.users().is_here(owner));
+            NewsKind::Account | NewsKind::Inbox => {
+                let owner = if row.0.kind == NewsKind::Inbox { Some(row.0.id) } else { self.owners.get(&row.0.id) };
+                let is_elsewhere = owner.is_some_and(|owner| !bus.users().is_here(owner));
                 !is_elsewhere && !has(&self.by_bus, row) && !has(&self.directly, row)
             }
             _ => !has(&self.by_bus, row) && (bus_is_up || !has(&self.directly, row)),
@@ -121,7 +122,8 @@ async fn sweep(rereader: &Rereader, bus: &Bus, carried: &Carried, look_back: Dur
         let subjects: Vec<Subject> = some.iter().map(|(subject, _)| *subject).collect();
         let (own, shared): (Vec<Item>, Vec<Item>) =
             read_back(rereader, &subjects).await?.into_iter().partition(|item| item.audience.is_some());
-        own.iter().for_each(|item| item.audience.into_iter().for_each(|owner| carried.owners.insert(item.id, owner)));
+        let accounts = own.iter().filter(|item| item.kind == NewsKind::Account);
+        accounts.for_each(|item| item.audience.into_iter().for_each(|owner| carried.owners.insert(item.id, owner)));
         let own: Vec<Item> = own.into_iter().filter(|item| item.audience.is_some_and(|owner| bus.users().is_here(owner))).collect();
         metrics::counter!("orderboard_sweep_found_total").increment((own.len() + shared.len()) as u64);
         let versions = |items: &[Item]| items.iter().map(|item| (item.subject(), item.version)).collect::<Vec<Changed>>();

@@ -19,6 +19,7 @@ use crate::bus::{Feed, FeedEvent};
 use crate::domain::category::Category;
 use crate::domain::ledger::AccountNews;
 use crate::domain::news::{Item, NewsKind, Position, Subject};
+use crate::domain::notice::InboxNews;
 use crate::domain::order::{BoardOrder, Order, Status};
 use crate::store::changes::EndedSession;
 use crate::store::orders::Listed;
@@ -117,6 +118,13 @@ fn apply(live: &Live, seq: Option<u64>, items: &[Item], observe: &impl Fn(&Item,
                 observe(item, None, seq);
                 match serde_json::from_str::<AccountNews>(item.row.get()) {
                     Ok(news) => tell_balance(live, item.id, &news),
+                    Err(error) => unreadable(item, &error),
+                }
+            }
+            NewsKind::Inbox => {
+                observe(item, None, seq);
+                match serde_json::from_str::<InboxNews>(item.row.get()) {
+                    Ok(news) => live.shared.users.send_inbox(&news),
                     Err(error) => unreadable(item, &error),
                 }
             }
@@ -251,6 +259,11 @@ async fn resync_users(live: &Live, since: OffsetDateTime) {
                 .iter()
                 .filter(|news| live.shared.users.is_here(news.user_id))
                 .for_each(|news| tell_balance(live, news.account.id, news));
+        }
+        let inboxes: Vec<u64> = ids(NewsKind::Inbox).into_iter().filter(|user_id| live.shared.users.is_here(*user_id)).collect();
+        for some in inboxes.chunks(500) {
+            let news = live.store().inboxes_by_user(some, OffsetDateTime::now_utc()).await?;
+            news.iter().for_each(|news| live.shared.users.send_inbox(news));
         }
         for some in ids(NewsKind::Session).chunks(500) {
             live.store().ended_sessions(some).await?.iter().for_each(|ended| end_session(live, ended));

@@ -38,6 +38,7 @@ use crate::bus::{self, Feed};
 use crate::domain::category::Category;
 use crate::domain::ledger::Account;
 use crate::domain::news::Item;
+use crate::domain::notice::Inbox;
 use crate::domain::order::Order;
 use crate::store::{Store, StoreError};
 
@@ -76,6 +77,8 @@ struct Shared {
     sessions: Sessions,
     /// What users have, read for sockets that begin.
     accounts: lookups::Lookups<u64, Arc<[Account]>>,
+    /// How much they have not read, for the same sockets.
+    inboxes: lookups::Lookups<u64, Inbox>,
     sockets: AtomicUsize,
     sockets_max: usize,
     is_synced: AtomicBool,
@@ -110,6 +113,10 @@ impl Live {
                 accounts: {
                     let store = store.clone();
                     lookups::Lookups::start(move |user_ids| accounts(store.clone(), user_ids))
+                },
+                inboxes: {
+                    let store = store.clone();
+                    lookups::Lookups::start(move |user_ids| inboxes(store.clone(), user_ids))
                 },
                 store,
                 boards,
@@ -169,6 +176,11 @@ async fn accounts(store: Store, user_ids: Vec<u64>) -> Result<HashMap<u64, Arc<[
         by_user.entry(news.user_id).or_default().push(news.account);
     }
     Ok(by_user.into_iter().map(|(user_id, accounts)| (user_id, accounts.into())).collect())
+}
+
+/// How far these users have read, by user.
+async fn inboxes(store: Store, user_ids: Vec<u64>) -> Result<HashMap<u64, Inbox>> {
+    Ok(store.inboxes(&user_ids).await?.into_iter().map(|inbox| (inbox.user_id, inbox)).collect())
 }
 
 /// Why live state could not be read.

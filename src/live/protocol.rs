@@ -1,8 +1,10 @@
 //! The messages of `orderboard.v1`. Each is one JSON text frame; see the README for what they promise.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::domain::ledger::Account;
+use crate::domain::notice::Event;
 use crate::domain::order::{Order, Status};
 use crate::domain::user::{Party, Role};
 
@@ -56,6 +58,8 @@ pub(super) enum ServerMessage<'a> {
     Tick { board: &'a str, epoch: &'a str, seq: u64, checksum: u32, server_ms: i64 },
     Balance(&'a Account),
     Order { order: &'a Order },
+    Notice { id: u64, event: Event, facts: &'a RawValue, created_ms: i64, unread: u32 },
+    NoticeCount { unread: u32, read_up_to: u64 },
     Pong { t: serde_json::Number, server_ms: i64 },
     Drain { after_ms: u64, spread_ms: u64 },
     Error { code: &'a str, detail: &'a str },

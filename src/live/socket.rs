@@ -23,6 +23,7 @@ use super::line::{Line, Scratch, Written};
 use super::protocol::{ClientMessage, Compression, ServerMessage, Viewer, close};
 use super::users::Subscription;
 use super::{Drain, HEARTBEAT, Live};
+use crate::domain::notice::Inbox;
 use crate::domain::order::unix_ms;
 use crate::store::sessions::Session;
 
@@ -134,7 +135,7 @@ impl Socket {
         }
     }
 
-    /// Says hello as this user (or as a guest), then where the user's money stands.
+    /// Says hello as this user (or as a guest), then where the user's money stands and how much is unread.
     async fn sign_in(&mut self, session: Option<Arc<Session>>) -> Step {
         if let Some(before) = self.user.take() {
             self.live.shared.users.leave(&before, &self.line);
@@ -153,7 +154,31 @@ impl Socket {
         };
         let hello = Frame::json(&hello);
         self.send(&hello).await?;
-        self.send_balances().await
+        self.send_standing().await
+    }
+
+    /// What a socket is told from the beginning, and anew when it has missed too much.
+    async fn send_standing(&mut self) -> Step {
+        self.send_balances().await?;
+        self.send_unread().await
+    }
+
+    async fn send_unread(&mut self) -> Step {
+        let Some(user) = &self.user else { return Ok(()) };
+        let user_id = user.user_id();
+        match self.live.shared.inboxes.find(user_id).await {
+            Ok(inbox) => {
+                let inbox = inbox.unwrap_or(Inbox { user_id, ..Inbox::default() });
+                user.channel.has_read(&inbox);
+                self.send(&Frame::json(&ServerMessage::NoticeCount { unread: inbox.unread, read_up_to: inbox.read_up_to })).await
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an inbox could not be read for a socket");
+                let detail =
+                    "your notifications cannot be read at the moment; they follow with the next one, or ask GET /api/notifications";
+                self.send(&Frame::json(&ServerMessage::Error { code: "unavailable", detail })).await
+            }
+        }
     }
 
     async fn send_balances(&mut self) -> Step {
@@ -185,7 +210,7 @@ impl Socket {
             return Err(SESSION_ENDED);
         }
         self.write(private.frames).await?;
-        if private.has_gap { self.send_balances().await } else { Ok(()) }
+        if private.has_gap { self.send_standing().await } else { Ok(()) }
     }
 
     /// Takes what has arrived; false when nothing had.

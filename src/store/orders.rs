@@ -10,7 +10,7 @@ mod writes;
 use sqlx::{MySql, QueryBuilder};
 
 use self::rows::TextsRow;
-use super::{Store, StoreError, padded};
+use super::{Store, StoreError, by_ids};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub use self::admin::AdminFilter;
@@ -122,14 +122,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
-        query.push(COLUMNS).push(" from orders where id in (");
-        let mut list = query.separated(", ");
-        for id in padded(ids.to_vec()) {
-            list.push_bind(id);
-        }
-        query.push(")");
-        let rows = query.build_query_as().fetch_all(&self.pool).await?;
+        let rows = by_ids(COLUMNS, "orders", ids).build_query_as().fetch_all(&self.pool).await?;
         self.named(rows).await
     }
 

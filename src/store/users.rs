@@ -1,9 +1,11 @@
 //! Users: accounts of people, not of money.
 
+use std::collections::HashMap;
+
 use sqlx::MySqlConnection;
 use time::OffsetDateTime;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, parts};
 
 #[derive(sqlx::FromRow)]
 pub struct UserRow {
@@ -207,4 +209,23 @@ pub async fn insert(connection: &mut MySqlConnection, user: &NewUser<'_>, at: Of
         Err(error) if error.is_duplicate() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Where these users are written to, and in which language; not those who are closed, nor those whose address can be nobody's
+/// (RFC 2606).
+pub async fn addresses(connection: &mut MySqlConnection, ids: &[u64]) -> Result<HashMap<u64, (String, String)>, StoreError> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in parts(ids) {
+        let mut query = sqlx::QueryBuilder::<sqlx::MySql>::new(
+            "select id, email, language from users where closed_at is null and email not like '%.invalid' and id in (",
+        );
+        let mut list = query.separated(", ");
+        for id in some {
+            list.push_bind(*id);
+        }
+        query.push(")");
+        let rows: Vec<(u64, String, String)> = query.build_query_as().fetch_all(&mut *connection).await?;
+        found.extend(rows.into_iter().map(|(id, email, language)| (id, (email, language))));
+    }
+    Ok(found)
 }

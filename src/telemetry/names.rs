@@ -5,11 +5,12 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 use super::process;
 
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 6] = [
     ("orderboard_sockets", "Websockets open now"),
     ("orderboard_sockets_behind", "Websockets whose kernel buffer is full: they wait to be written to"),
     ("orderboard_billing_pending", "Billing commands given to a worker and not answered yet"),
     ("orderboard_billing_lag", "Billing commands that no worker has been given yet"),
+    ("orderboard_notices_behind_seconds", "How far the telling of orders that were taken is behind, where news of them was missed"),
     ("orderboard_billing_oldest_seconds", "Age of the oldest billing command that is not answered"),
 ];
 
@@ -22,7 +23,7 @@ const HISTOGRAMS: [(&str, Unit, &str); 6] = [
     ("orderboard_billing_group_size", Unit::Count, "Billing commands done in one transaction"),
 ];
 
-const COUNTERS: [(&str, &str); 44] = [
+const COUNTERS: &[(&str, &str)] = &[
     // The feed.
     ("orderboard_frames_written_total", "Frames of boards written to websockets"),
     ("orderboard_changes_written_total", "Changes in the frames that were written"),
@@ -52,7 +53,16 @@ const COUNTERS: [(&str, &str); 44] = [
     ("orderboard_outbox_dropped_total", "Changes left to the sweep: too many waited to be published"),
     ("orderboard_billing_responses_dropped_total", "Billing responses dropped from a full stream"),
     ("orderboard_billing_notes_dropped_total", "Notes on billing commands dropped: too many waited"),
+    ("orderboard_notices_put_off_total", "Orders whose customers are told later: too many were taken at once"),
+    ("orderboard_notices_trimmed_total", "Notifications deleted: their users have newer ones enough"),
     ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
+    ("orderboard_notices_rounds_dropped_total", "New orders whose subscribers are not told: too many are new at once"),
+    ("orderboard_notices_of_orders_total", "Subscribers told of a new order"),
+    // Telegram.
+    ("orderboard_telegram_sent_total", "Messages that Telegram took"),
+    ("orderboard_telegram_retries_total", "Attempts to send a message that failed and are made again"),
+    ("orderboard_telegram_dead_total", "Messages given up"),
+    ("orderboard_telegram_unheard_total", "Failures to ask what was written to the bot"),
     // Mail.
     ("orderboard_mail_sent_total", "Letters that the mail server took"),
     ("orderboard_mail_retries_total", "Attempts to send a letter that failed and are made again"),
@@ -92,7 +102,7 @@ pub(super) fn register() {
         describe_histogram!(name, unit, meaning);
         drop(histogram!(name));
     }
-    for (name, meaning) in COUNTERS {
+    for (name, meaning) in COUNTERS.iter().copied() {
         if !meaning.is_empty() {
             describe_counter!(name, meaning);
         }

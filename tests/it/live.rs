@@ -131,7 +131,7 @@ async fn everybody_hears_of_their_own_orders_and_money_and_of_nobody_elses() {
     assert_eq!(other.state.orders.keys().collect::<Vec<_>>(), [&last]);
     idle.send(&json!({"type": "ping", "t": 1})).await;
     idle.until("the pong", |state| !state.pongs.is_empty()).await;
-    assert_eq!(idle.state.frames, ["hello", "balance", "balance", "pong"], "nothing was theirs");
+    assert_eq!(idle.state.frames, ["hello", "balance", "balance", "notice_count", "pong"], "nothing was theirs");
     let public = |frame: &String| ["hello", "snapshot", "diff", "tick"].contains(&frame.as_str());
     assert!(guest.state.frames.iter().all(public), "{:?}", guest.state.frames);
     let row = guest.state.board("all").orders[&last].as_object().unwrap();

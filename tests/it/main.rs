@@ -30,6 +30,7 @@ mod mail;
 mod model;
 mod money;
 mod news;
+mod notifications;
 mod operation;
 mod orders;
 mod payouts;

@@ -217,6 +217,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         counter_limits: CounterLimits::default(),
         topups: TopupConfig::default(),
         public_url: None,
+        telegram: None,
     };
     let flow = Flow::start(store, outbox, None, config).await.unwrap();
     let (customer, executor) = (node.customer(1_000_000).await, node.executor().await);

@@ -16,6 +16,7 @@ pub(crate) mod redises;
 mod scene;
 mod services;
 pub(crate) mod stream;
+pub(crate) mod telegram;
 pub(crate) mod truth;
 mod watcher;
 
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderboard::app::{App, AppConfig, Farewell};
-use orderboard::config::{Gateway, Limits, MailArgs, PayoutArgs};
+use orderboard::config::{Gateway, Limits, MailArgs, PayoutArgs, TelegramArgs};
 use orderboard::http::{Mode, Port};
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
@@ -94,6 +95,7 @@ impl TestApp {
             payouts: PayoutArgs { payout_min: 100, payout_methods: vec!["card".to_owned(), "sbp".to_owned()] },
             gateway: Gateway::default(),
             mail: MailArgs::default(),
+            telegram: TelegramArgs::default(),
         };
         change(&mut config);
         Self::run_node(config, Some(Arc::new(database))).await

@@ -24,6 +24,10 @@ pub(crate) struct State {
     pub(crate) balances: HashMap<String, Value>,
     /// One's own orders by id; only newer versions replace.
     pub(crate) orders: HashMap<u64, Value>,
+    /// Notices by number; none ever comes twice.
+    pub(crate) notices: BTreeMap<u64, Value>,
+    /// The last count.
+    count: Option<Value>,
     pub(crate) errors: Vec<Value>,
     pub(crate) drains: Vec<Value>,
     pub(crate) pongs: Vec<Value>,
@@ -58,6 +62,12 @@ impl State {
     pub(crate) fn balance(&self, account: &str) -> Option<(i64, i64)> {
         let told = self.balances.get(&format!("{account}:RUB"))?;
         Some((told["available"].as_i64()?, told["held"].as_i64()?))
+    }
+
+    /// (unread, read up to) as last told.
+    pub(crate) fn notice_count(&self) -> Option<(u64, u64)> {
+        let told = self.count.as_ref()?;
+        Some((told["unread"].as_u64()?, told["read_up_to"].as_u64()?))
     }
 
     /// The last told status of one's own order.
@@ -252,6 +262,11 @@ impl State {
                 let order = frame["order"].clone();
                 newer_wins(&mut self.orders, order["id"].as_u64().unwrap(), order);
             }
+            "notice" => {
+                let number = frame["id"].as_u64().unwrap();
+                assert!(self.notices.insert(number, frame.clone()).is_none(), "told twice: {frame}");
+            }
+            "notice_count" => self.count = Some(frame.clone()),
             "error" => self.errors.push(frame.clone()),
             "drain" => self.drains.push(frame.clone()),
             "pong" => self.pongs.push(frame.clone()),

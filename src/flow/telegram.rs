@@ -1,0 +1,139 @@
+//! Telegram: a chat is linked by a code that only the user knows, and messages go the way that letters go: kept with their reason
+//! in its transaction, taken by workers for a while, and ended once. A message whose worker died after the server had taken it
+//! and before that was noted is sent again: the Bot API has nothing by which a double is known.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::letters::Fate;
+use super::transaction::transaction;
+use super::{Flow, FlowError, hash_token, now, random_number, random_token};
+use crate::domain::notice::{Event, Facts};
+use crate::domain::notice_words::{path, words};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::{Actor, Language};
+use crate::store::mail::Taking;
+use crate::store::telegram;
+
+pub use crate::store::telegram::MessageRow;
+
+const LINK_WITHIN: Duration = Duration::from_secs(900);
+/// Ended messages are kept for so long, for whoever asks what became of one.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
+const FORGET_AT_ONCE: u32 = 1_000;
+/// The setting that keeps how far the bot has read.
+const READ_TO: &str = "telegram_offset";
+
+/// What links a chat: opened on a phone or a desktop, it starts the bot with the code.
+#[derive(Debug, serde::Serialize)]
+pub struct TelegramLink {
+    pub link: String,
+    pub code: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+}
+
+/// What messages need to know.
+#[derive(Clone, Debug)]
+pub struct TelegramConfig {
+    /// The bot's name, without the @.
+    pub bot: String,
+    /// Where people reach the board.
+    pub board: Option<String>,
+}
+
+/// A message in words, and where it goes.
+pub struct Message {
+    pub chat_id: i64,
+    pub text: String,
+}
+
+impl Flow {
+    /// A code for the actor; the one they had before is worth nothing any more.
+    pub async fn begin_telegram(&self, actor: &Actor) -> Result<TelegramLink, FlowError> {
+        let telegram = self.config.telegram.as_ref();
+        let bot = &telegram.ok_or(Refusal::Forbidden("nothing is sent by Telegram here: no bot is set up"))?.bot;
+        let (code, expires_at) = (random_token(), now() + LINK_WITHIN);
+        self.store.put_telegram_code(actor.user.id, &hash_token(&code), expires_at).await?;
+        Ok(TelegramLink { link: format!("https://t.me/{bot}?start={code}"), code, expires_at })
+    }
+
+    /// Whether messages go out from here.
+    pub fn has_telegram(&self) -> bool {
+        self.config.telegram.is_some()
+    }
+
+    pub async fn unlink_telegram(&self, actor: &Actor) -> Result<(), FlowError> {
+        Ok(self.store.unlink_telegram(actor.user.id).await?)
+    }
+
+    /// Somebody who wrote this code to the bot is whoever was given it; their language. Nothing for a code that is not good.
+    pub async fn link_telegram(&self, code: &str, chat_id: i64) -> Result<Option<Language>, FlowError> {
+        let (hash, at) = (hash_token(code), now());
+        let linked = transaction!(self.store, |connection| telegram::link(connection, &hash, chat_id, at).await.map_err(FlowError::from))?;
+        let Some(user_id) = linked else { return Ok(None) };
+        let language = self.store.telegram_chat(user_id).await?.and_then(|(_, language)| Language::parse(&language));
+        Ok(Some(language.unwrap_or(Language::Ru)))
+    }
+
+    /// The chat wants nothing any more.
+    pub async fn leave_telegram(&self, chat_id: i64) -> Result<(), FlowError> {
+        Ok(self.store.unlink_telegram_chat(chat_id).await?)
+    }
+
+    /// How far the bot has read what is written to it.
+    pub async fn telegram_read_to(&self) -> Result<i64, FlowError> {
+        let kept = self.store.setting(READ_TO).await?;
+        Ok(kept.and_then(|kept| kept.parse().ok()).unwrap_or(0))
+    }
+
+    pub async fn has_read_telegram_to(&self, offset: i64) -> Result<(), FlowError> {
+        Ok(self.store.put_setting(READ_TO, &offset.to_string()).await?)
+    }
+
+    /// Takes messages that are due, for so long, the most urgent first; what nobody wants any more is ended instead.
+    pub async fn take_messages(&self, limit: u32, held_for: Duration) -> Result<Vec<MessageRow>, FlowError> {
+        let at = now();
+        let taking = Taking { claim: random_number(), at, until: at + held_for, limit };
+        let taken = transaction!(self.store, |connection| telegram::take(connection, &taking).await.map_err(FlowError::from))?;
+        let (wanted, late): (Vec<_>, Vec<_>) = taken.into_iter().partition(|message| message.deadline > at);
+        for message in late {
+            self.end_message(&message, &Fate::Dead("its deadline passed".to_owned())).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// The message in words; nothing when its user has no chat any more.
+    pub async fn put_message_into_words(&self, row: &MessageRow) -> Result<Option<Message>, FlowError> {
+        let Some((chat_id, language)) = self.store.telegram_chat(row.user_id).await? else { return Ok(None) };
+        let event = Event::parse(&row.event).ok_or_else(|| FlowError::Internal(format!("message {} is of no event", row.id)))?;
+        let facts: Facts = serde_json::from_str(&row.facts)?;
+        let (line, more) = words(event, &facts, Language::parse(&language).unwrap_or(Language::Ru));
+        let board = self.config.telegram.as_ref().and_then(|telegram| telegram.board.as_ref());
+        let link = board.map(|board| format!("{board}{}", path(event, &facts)));
+        let text: Vec<String> = std::iter::once(line).chain(more).chain(link).collect();
+        Ok(Some(Message { chat_id, text: text.join("\n") }))
+    }
+
+    /// Ends the hold on a message.
+    pub async fn end_message(&self, message: &MessageRow, fate: &Fate) -> Result<(), FlowError> {
+        match fate {
+            Fate::Sent => metrics::counter!("orderboard_telegram_sent_total").increment(1),
+            Fate::Again(..) => metrics::counter!("orderboard_telegram_retries_total").increment(1),
+            Fate::Dead(error) => {
+                metrics::counter!("orderboard_telegram_dead_total").increment(1);
+                tracing::warn!(message = message.id, attempts = message.attempts, error, "a message was given up");
+            }
+        }
+        let ended = transaction!(self.store, |connection| telegram::end(connection, message, fate, now()).await.map_err(FlowError::from))?;
+        if !ended {
+            tracing::warn!(message = message.id, "a message took longer than it was held, and another worker has it");
+        }
+        Ok(())
+    }
+
+    pub async fn forget_messages(&self) -> Result<(), FlowError> {
+        Ok(self.store.forget_messages(now() - KEPT_FOR, FORGET_AT_ONCE).await?)
+    }
+}
