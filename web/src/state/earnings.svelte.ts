@@ -22,7 +22,7 @@ export function watchEarnings(): void {
     const earned = total - (before.get(account.currency) ?? total);
     before.set(account.currency, total);
     if (earned <= 0) return;
-    toast.success(t().balance.earned(formatMoney(earned, account.currency, language.current)), {
+    toast.success(t().common.earned(formatMoney(earned, account.currency, language.current)), {
       action: { label: t().nav.balance, onClick: () => void navigate('/balance', { search: { account: 'earnings' } }) },
     });
   });
