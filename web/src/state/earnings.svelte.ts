@@ -1,5 +1,5 @@
 /** Money that work has brought is told at once, with the way to its ledger line. */
-import { toast } from 'svelte-sonner';
+import { toast } from '../lib/toast.svelte';
 import { language, t } from '../i18n/index.svelte';
 import { formatMoney } from '../lib/money';
 import { navigate } from '../routes';
