@@ -130,7 +130,7 @@ impl App {
         let live_config = LiveConfig {
             node: node.clone(),
             sockets_max: config.limits.sockets_max,
-            categories: flow.categories().iter().map(|category| category.slug.clone()).collect(),
+            categories: flow.watch_categories(),
             hash_token: flow::hash_token,
             users: bus.users().clone(),
         };

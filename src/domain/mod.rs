@@ -2,6 +2,7 @@
 //! nothing of ours. Money is `i64` minor units, and floating point never appears here.
 
 pub mod billing;
+pub mod category;
 pub mod commission;
 pub mod ledger;
 pub mod money;

@@ -90,6 +90,8 @@ pub enum Refusal {
     /// The same idempotency key came with another body.
     Mismatch,
     EmailTaken,
+    /// Another category has this slug.
+    CategoryExists,
     /// The top-up was decided already, the other way.
     TopupDecided,
     /// The payout was decided already, and otherwise.

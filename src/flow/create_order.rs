@@ -12,7 +12,7 @@ use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
 use crate::domain::order::{Acceptance, Assignment, FullOrder, Order, Status, unix_ms};
-use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::sheet::Cause;
 use crate::domain::user::{Actor, Role};
 use crate::store::operations::{self, Claim};
@@ -69,6 +69,8 @@ struct Creation<'a> {
     draft: &'a OrderDraft,
     split: Split,
     policy: Policy,
+    /// What is wrong with the category today; a repeat hears what the order was answered with all the same.
+    unusable: Option<Invalid>,
     /// Nothing where the customer has no wallet in this currency yet.
     wallet: Option<u64>,
 }
@@ -85,11 +87,6 @@ impl Flow {
         if actor.role != Role::Customer {
             return Err(Refusal::Forbidden("only customers create orders; sign in as a customer").into());
         }
-        if let Some(category) = &draft.category
-            && !self.categories().iter().any(|known| known.slug == *category)
-        {
-            return Err(Invalid::new("category", Reason::Unknown, format!("there is no category `{category}`; see /api/categories")).into());
-        }
         let policy = self.policy();
         let creation = Creation {
             id: operation_id("create", actor.user.id, key),
@@ -98,6 +95,10 @@ impl Flow {
             draft,
             split: draft.ask.split(policy)?,
             policy,
+            unusable: match &draft.category {
+                Some(category) => self.unusable_category(category).await?,
+                None => None,
+            },
             wallet: self.store.find_account(actor.user.id, AccountKind::Wallet, draft.currency.code()).await?,
         };
         match transaction!(self.store, |connection| create(connection, &creation).await)? {
@@ -121,6 +122,9 @@ async fn create(connection: &mut MySqlConnection, creation: &Creation<'_>) -> Re
         Claim::Repeat { refused: true, result } => {
             return Ok(Created::Refused(serde_json::from_str::<Uncovered>(&result)?.refusal()));
         }
+    }
+    if let Some(unusable) = &creation.unusable {
+        return Err(unusable.clone().into());
     }
     let price = creation.split.price;
     let refuse = |available: i64| Uncovered { available, needed: price, currency: creation.draft.currency.code().to_owned() };

@@ -11,6 +11,7 @@ mod audit;
 mod audit_desk;
 mod billing;
 mod cancel_order;
+mod categories;
 mod close_user;
 mod commission_policy;
 mod create_order;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use crate::bus::Queue;
 use crate::domain::commission::Policy;
@@ -44,6 +46,7 @@ pub use self::accept_order::Accepted;
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
+pub use self::categories::Categories;
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::grant::Granted;
 pub use self::outbox::{Burst, Outbox, Unsent};
@@ -66,14 +69,6 @@ pub struct FlowConfig {
     pub topups: TopupConfig,
 }
 
-/// A category of orders, as lists show it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Category {
-    pub slug: String,
-    pub name_ru: String,
-    pub name_en: String,
-}
-
 /// Everything the use cases need. Cheap to clone.
 #[derive(Clone)]
 pub struct Flow {
@@ -84,7 +79,7 @@ pub struct Flow {
     /// Nothing on the command line, which has no Redis.
     queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
-    categories: Arc<Vec<Category>>,
+    categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
     audits: audit_desk::AuditDesk,
@@ -93,13 +88,12 @@ pub struct Flow {
 impl Flow {
     /// Prepares the use cases over a migrated database; what changes is announced to `outbox`.
     pub async fn start(store: Store, outbox: Outbox, queue: Option<Queue>, config: FlowConfig) -> Result<Self, FlowError> {
-        let categories = store.categories().await?.into_iter();
-        let categories = categories.map(|(slug, name_ru, name_en)| Category { slug, name_ru, name_en }).collect();
+        let categories = store.categories().await?;
         let flow = Self {
             lane: TakeLane::start(&store, config.take_lane),
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
-            categories: Arc::new(categories),
+            categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             config: Arc::new(config),
             audits: audit_desk::AuditDesk::default(),
@@ -109,11 +103,6 @@ impl Flow {
         };
         flow.refresh_policy().await?;
         Ok(flow)
-    }
-
-    /// The categories in the order in which they are shown.
-    pub fn categories(&self) -> &[Category] {
-        &self.categories
     }
 
     /// UPDATE statements that takings have cost this node.

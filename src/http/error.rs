@@ -118,6 +118,9 @@ impl From<Refusal> for Problem {
                 conflict("mismatch", "this Idempotency-Key was used with another body; use a new key for a new request".into())
             }
             Refusal::EmailTaken => conflict("email_taken", "somebody has registered with this e-mail address; sign in instead".into()),
+            Refusal::CategoryExists => {
+                conflict("exists", "there is a category with this slug already; change that one, or choose another slug".into())
+            }
             Refusal::TopupDecided => conflict("stale", "this payment was decided the other way already".into()),
             Refusal::PayoutDecided { status } => {
                 let status = status.as_str();

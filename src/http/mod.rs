@@ -12,6 +12,7 @@ mod billing;
 mod board;
 mod caching;
 mod caller;
+mod categories;
 mod csv;
 mod error;
 mod extract;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
@@ -98,7 +99,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))
-        .route("/api/categories", get(quote::categories))
+        .route("/api/categories", get(categories::offered))
         .route("/api/quote", get(quote::quote))
         .route("/api/board", get(board::snapshot))
         .route("/api/orders", get(orders::list).post(orders::create))
@@ -128,6 +129,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/billing/operations", post(billing::command))
         .route("/api/billing/operations/{id}", get(billing::show))
         .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
+        .route("/api/admin/categories", get(categories::list).post(categories::create))
+        .route("/api/admin/categories/{slug}", patch(categories::change))
         .route("/api/admin/audit", get(audit::audit))
         .route("/api/admin/audit/repair", post(audit::repair))
         .route("/api/admin/payouts", get(admin_payouts::list))

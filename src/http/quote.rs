@@ -1,4 +1,4 @@
-//! What an order would cost or pay, and the categories: public, read-only, from this node's memory.
+//! What an order would cost or pay: public, read-only, from this node's memory.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::error::{Answer, ok};
 use super::extract::Query;
-use super::lists::Listed;
 use crate::domain::commission::{Policy, Split};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::refusal::{Invalid, Reason};
@@ -43,8 +42,4 @@ pub(super) fn ask(price: Option<i64>, payout: Option<i64>) -> Result<Ask, Invali
         (Some(_), Some(_)) => Err(Invalid::new("payout", Reason::Malformed, "give `price` or `payout`, not both; the other is computed")),
         (None, None) => Err(Invalid::new("price", Reason::Required, "give `price` or `payout` in minor units")),
     }
-}
-
-pub(super) async fn categories(State(api): State<Api>) -> Answer {
-    ok(&Listed::whole(api.flow.categories().iter().collect()))
 }

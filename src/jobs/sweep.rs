@@ -101,6 +101,9 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
         if let Err(error) = flow.refresh_policy().await {
             tracing::warn!(?error, "the commission policy could not be read");
         }
+        if let Err(error) = flow.refresh_categories().await {
+            tracing::warn!(?error, "the categories could not be read");
+        }
         let pause = if bus.is_up() { PAUSE } else { PAUSE_WHILE_DOWN };
         if !next_round(&mut stopping, pause).await {
             return;

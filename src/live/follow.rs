@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::board::{AHEAD_FOR, Board};
@@ -15,6 +16,7 @@ use super::protocol::{Removal, ServerMessage};
 use super::replica::{LOAD, Row};
 use super::{Live, Result, TICK_EVERY};
 use crate::bus::{Feed, FeedEvent};
+use crate::domain::category::Category;
 use crate::domain::ledger::AccountNews;
 use crate::domain::news::{Item, NewsKind, Position, Subject};
 use crate::domain::order::{BoardOrder, Order, Status};
@@ -29,7 +31,10 @@ const EVENTS_AT_ONCE: usize = 256;
 const USERS_LOOK_BACK: Duration = Duration::from_secs(30);
 const USERS_ROWS_MAX: u32 = 20_000;
 
-pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Option<&Order>, Option<u64>)) {
+/// The categories as they are now, and word of their changes.
+type Categories = watch::Receiver<Arc<Vec<Category>>>;
+
+pub(super) async fn run(live: Live, mut feed: Feed, mut categories: Categories, observe: impl Fn(&Item, Option<&Order>, Option<u64>)) {
     let mut ticks = tokio::time::interval(TICK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let fanout = &live.shared.fanout;
@@ -38,6 +43,8 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
     let mut unsent_since: Option<Instant> = None;
     // When what has been applied and not been sent was committed.
     let mut committed = Vec::new();
+    // Where the feed stands; nowhere before the boards were first loaded.
+    let mut position: Option<Position> = None;
     loop {
         let due = unsent_since.unwrap_or_else(Instant::now) + GATHER_FOR;
         tokio::select! {
@@ -51,10 +58,12 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
                             committed.extend(items.iter().filter(|item| item.kind == NewsKind::Order).filter_map(|item| item.committed_us));
                             apply(&live, Some(at.seq), &items, &observe);
                             behind_since = OffsetDateTime::now_utc();
+                            position = Some(at);
                         }
                         FeedEvent::Direct(items) | FeedEvent::Private(items) => apply(&live, None, &items, &observe),
-                        FeedEvent::Reload(position) => {
-                            reload(&live, &position).await;
+                        FeedEvent::Reload(at) => {
+                            reload(&live, &at).await;
+                            position = Some(at);
                             resync_users(&live, behind_since).await;
                             live.shared.is_synced.store(true, Ordering::Release);
                         }
@@ -65,14 +74,16 @@ pub(super) async fn run(live: Live, mut feed: Feed, observe: impl Fn(&Item, Opti
             }
             () = fanout.round_ended() => {}
             () = tokio::time::sleep_until(due), if unsent_since.is_some() => {}
+            Ok(()) = categories.changed() => open_boards(&live, &mut categories, position.as_ref()).await,
             _ = ticks.tick() => {
-                live.shared.boards.values().for_each(|board| board.tick(OffsetDateTime::now_utc()));
+                open_boards(&live, &mut categories, position.as_ref()).await;
+                live.shared.boards.all().values().for_each(|board| board.tick(OffsetDateTime::now_utc()));
                 fanout.wake();
             }
         }
         if unsent_since.is_some_and(|since| fanout.has_idle() || since.elapsed() >= GATHER_FOR) {
             unsent_since = None;
-            for board in live.shared.boards.values() {
+            for board in live.shared.boards.all().values() {
                 board.flush();
                 refill(&live, board).await;
             }
@@ -126,9 +137,8 @@ fn unreadable(item: &Item, error: &serde_json::Error) {
 }
 
 fn apply_order(live: &Live, seq: Option<u64>, order: &Order) {
-    let category = order.category.as_ref().and_then(|slug| live.board(&format!("category:{slug}")));
     let open = (order.status == Status::Open).then(|| Arc::new(row(order)));
-    for board in live.board("all").into_iter().chain(category) {
+    for board in live.shared.boards.of(order.category.as_deref()) {
         board.apply(seq, |replica| match (&open, order.status) {
             (Some(row), _) => replica.put(row.clone()),
             (None, status) => replica.remove(order.id, order.version, Removal::from(status)),
@@ -171,7 +181,7 @@ fn end_session(live: &Live, ended: &EndedSession) {
 /// Loads every board anew, trying until MySQL answers: nothing else can tell what the boards are.
 async fn reload(live: &Live, position: &Position) {
     let begun = live.store().now().await;
-    for board in live.shared.boards.values() {
+    for board in live.shared.boards.all().values() {
         loop {
             match open_orders(live, board, u64::MAX, LOAD as u32).await {
                 Ok(rows) => {
@@ -189,6 +199,25 @@ async fn reload(live: &Live, position: &Position) {
         }
     }
     metrics::counter!("orderboard_boards_reloaded_total").increment(1);
+}
+
+/// Opens the boards of categories that are new: loaded first, where the others are. What the feed brings afterwards reaches them,
+/// too; what was committed and is still to come makes them ahead for a while. When MySQL does not answer, the next tick tries
+/// again.
+async fn open_boards(live: &Live, categories: &mut Categories, position: Option<&Position>) {
+    let known = categories.borrow_and_update().clone();
+    for board in live.shared.boards.missing(&known) {
+        if let Some(position) = position {
+            match open_orders(live, &board, u64::MAX, LOAD as u32).await {
+                Ok(rows) => board.reloaded(position.clone(), rows, true),
+                Err(error) => {
+                    tracing::warn!(board = board.name(), %error, "a new board could not be loaded, trying again");
+                    return;
+                }
+            }
+        }
+        live.shared.boards.open(board);
+    }
 }
 
 /// Whether an order has changed since: its news may still be on its way.

@@ -7,6 +7,7 @@
 //! latest state. So a stalled client costs what its socket costs, whatever happens meanwhile.
 
 mod board;
+mod boards;
 mod client;
 mod compress;
 mod encode;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::bus::{self, Feed};
+use crate::domain::category::Category;
 use crate::domain::ledger::Account;
 use crate::domain::news::Item;
 use crate::domain::order::Order;
@@ -64,7 +66,7 @@ pub struct Live {
 struct Shared {
     node: String,
     store: Store,
-    boards: HashMap<String, Arc<Board>>,
+    boards: boards::Boards,
     users: users::Users,
     fanout: fanout::Fanout,
     /// Executors of orders whose taking was told lately.
@@ -82,8 +84,8 @@ struct Shared {
 pub struct LiveConfig {
     pub node: String,
     pub sockets_max: usize,
-    /// The categories' slugs; each has a board besides the board of all.
-    pub categories: Vec<String>,
+    /// Each has a board besides the board of all.
+    pub categories: watch::Receiver<Arc<Vec<Category>>>,
     pub hash_token: TokenHasher,
     /// Told who has a socket here.
     pub users: bus::Users,
@@ -98,8 +100,7 @@ impl Live {
         config: LiveConfig,
         observe: impl Fn(&Item, Option<&Order>, Option<u64>) + Send + 'static,
     ) -> Self {
-        let names = config.categories.iter().map(|slug| format!("category:{slug}"));
-        let boards = std::iter::once("all".to_owned()).chain(names).map(|name| (name.clone(), Arc::new(Board::new(&name)))).collect();
+        let boards = boards::Boards::new(&config.categories.borrow());
         let live = Self {
             shared: Arc::new(Shared {
                 node: config.node,
@@ -119,12 +120,12 @@ impl Live {
                 draining: watch::Sender::new(None),
             }),
         };
-        tokio::spawn(follow::run(live.clone(), feed, observe));
+        tokio::spawn(follow::run(live.clone(), feed, config.categories, observe));
         live
     }
 
     /// A board by its protocol name: `all` or `category:SLUG`.
-    pub fn board(&self, name: &str) -> Option<&Arc<Board>> {
+    pub fn board(&self, name: &str) -> Option<Arc<Board>> {
         self.shared.boards.get(name)
     }
 

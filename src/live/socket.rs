@@ -253,7 +253,7 @@ impl Socket {
     }
 
     async fn watch(&mut self, name: &str, had: Option<(&str, u64)>, compress: Option<Compression>) -> Step {
-        let Some(board) = self.live.board(name).cloned() else {
+        let Some(board) = self.live.board(name) else {
             return self.refuse("unknown_board", "there is no such board; watch `all` or `category:SLUG`").await;
         };
         if self.line.watches_besides(name) >= WATCHES_MAX {

@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod books;
+pub mod categories;
 pub mod changes;
 mod connect;
 mod error;

@@ -111,11 +111,6 @@ impl Store {
             .await?)
     }
 
-    /// Slug, Russian name, English name, in the order in which they are shown.
-    pub async fn categories(&self) -> Result<Vec<(String, String, String)>, StoreError> {
-        Ok(sqlx::query_as("select slug, name_ru, name_en from categories order by place").fetch_all(&self.pool).await?)
-    }
-
     /// The order of a row that was read elsewhere.
     pub async fn order_of(&self, row: OrderRow) -> Result<Order, StoreError> {
         let id = row.id;

@@ -12,6 +12,7 @@ mod billing;
 mod board_http;
 mod bus_feed;
 mod cancellation;
+mod categories;
 mod cluster;
 mod dashboard;
 mod deploy;

@@ -12,10 +12,18 @@ export const { navigate, route, isActive } = createRouter({
   '/contracts': () => import('./pages/Contracts.svelte'),
   '/balance': () => import('./pages/Balance.svelte'),
   '/payouts': () => import('./pages/Payouts.svelte'),
-  '/settings': () => import('./pages/Settings.svelte'),
-  '/admin/commission': () => import('./pages/Commission.svelte'),
-  '/admin/audit': () => import('./pages/Audit.svelte'),
-  '/admin/payouts': () => import('./pages/AdminPayouts.svelte'),
+  '/settings': {
+    layout: () => import('./pages/settings/Frame.svelte'),
+    '/': () => import('./pages/settings/General.svelte'),
+    '/security': () => import('./pages/settings/Security.svelte'),
+  },
+  '/admin': {
+    layout: () => import('./pages/admin/Frame.svelte'),
+    '/': () => import('./pages/AdminPayouts.svelte'),
+    '/commission': () => import('./pages/Commission.svelte'),
+    '/audit': () => import('./pages/Audit.svelte'),
+    '/payouts': () => import('./pages/AdminPayouts.svelte'),
+  },
   '/sandbox/robokassa': () => import('./pages/TestBank.svelte'),
   '*notfound': () => import('./pages/NotFound.svelte'),
 });

@@ -10,8 +10,8 @@ export const en = {
   brand: 'orderboard',
   decimalSign: '.',
   nav: {
-    board: 'Board', mine: 'My orders', contracts: 'My contracts', create: 'New order', balance: 'Balance', payouts: 'Withdrawals',
-    settings: 'Settings', admin: 'Commission', signIn: 'Sign in', signOut: 'Sign out', register: 'Create account',
+    board: 'Board', mine: 'My orders', contracts: 'My contracts', create: 'New order', balance: 'Balance',
+    settings: 'Settings', admin: 'Administration', signIn: 'Sign in', signOut: 'Sign out', register: 'Create account',
     main: 'Main navigation', skip: 'Skip to content', account: 'Account menu', news: 'News',
   },
   roles: { customer: 'Customer', executor: 'Executor', admin: 'Administrator' },
@@ -65,9 +65,7 @@ export const en = {
     },
   },
   settings: {
-    title: 'Settings', language: 'Language', theme: 'Theme', themes: { light: 'Light', dark: 'Dark', system: 'System' },
-    sessions: 'Where you are signed in', current: 'this session', close: 'Sign out there', closed: 'That session is closed',
-    lastSeen: (when: string) => `last seen ${when}`, unknownDevice: 'Unknown device',
+    language: 'Language', theme: 'Theme', themes: { light: 'Light', dark: 'Dark', system: 'System' },
   },
   admin: {
     title: 'Commission', text: 'In force for orders posted from now on. An order keeps the policy it was made with.',

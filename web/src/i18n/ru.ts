@@ -9,8 +9,8 @@ export const ru: Dictionary = {
   brand: 'orderboard',
   decimalSign: ',',
   nav: {
-    board: 'Заказы', mine: 'Мои заказы', contracts: 'Мои контракты', create: 'Новый заказ', balance: 'Баланс', payouts: 'Выводы',
-    settings: 'Настройки', admin: 'Комиссия', signIn: 'Войти', signOut: 'Выйти', register: 'Регистрация',
+    board: 'Заказы', mine: 'Мои заказы', contracts: 'Мои контракты', create: 'Новый заказ', balance: 'Баланс',
+    settings: 'Настройки', admin: 'Управление', signIn: 'Войти', signOut: 'Выйти', register: 'Регистрация',
     main: 'Главное меню', skip: 'К содержанию', account: 'Меню пользователя', news: 'Новости',
   },
   roles: { customer: 'Заказчик', executor: 'Исполнитель', admin: 'Администратор' },
@@ -64,9 +64,7 @@ export const ru: Dictionary = {
     },
   },
   settings: {
-    title: 'Настройки', language: 'Язык', theme: 'Тема', themes: { light: 'Светлая', dark: 'Тёмная', system: 'Системная' },
-    sessions: 'Где вы вошли', current: 'этот сеанс', close: 'Завершить', closed: 'Сеанс завершён',
-    lastSeen: (when) => `активность ${when}`, unknownDevice: 'Неизвестное устройство',
+    language: 'Язык', theme: 'Тема', themes: { light: 'Светлая', dark: 'Тёмная', system: 'Системная' },
   },
   admin: {
     title: 'Комиссия', text: 'Действует для заказов, созданных с этого момента. Заказ хранит правила, с которыми создан.',
