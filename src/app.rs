@@ -17,7 +17,7 @@ use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Mode, Port, Sandbox, Server, ServerConfig, Stage, figures, router};
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, demo, expire_holds, outdate_topups, publish, sweep};
+use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, outdate_topups, publish, sweep};
 use crate::live::{Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -49,6 +49,7 @@ pub struct AppConfig {
     pub limits: config::Limits,
     pub payouts: config::PayoutArgs,
     pub gateway: config::Gateway,
+    pub mail: config::MailArgs,
 }
 
 /// Why a node did not start; each reads as one clear line.
@@ -62,6 +63,8 @@ pub enum StartError {
     Descriptors(String),
     #[error("{0}")]
     Gateway(String),
+    #[error("{0}")]
+    Mail(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -106,6 +109,7 @@ impl App {
     /// Starts a node. The port is taken first: a second start fails before it touches anything.
     pub async fn start(config: AppConfig) -> Result<Self, StartError> {
         let topups = config.gateway.topups(config.mode).map_err(StartError::Gateway)?;
+        let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
         let cannot_listen = |error| StartError::Listen(config.listen, error);
         let bound = match config.is_web {
             true => Some(Bound::new(config.listen, config.port).map_err(cannot_listen)?),
@@ -121,7 +125,8 @@ impl App {
         let (bus, feed) = Bus::connect(BusConfig { url: config.redis_url.clone(), prefix: config.redis_prefix.clone() }).await?;
         let (outbox, unsent) = Outbox::new();
         let queue = Queue::connect(&config.redis_url, &config.billing_streams).await?;
-        let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow::FlowConfig { topups, ..config.limits.flow() }).await?;
+        let flow_config = flow::FlowConfig { topups, public_url, ..config.limits.flow() };
+        let flow = Flow::start(store.clone(), outbox, Some(queue.clone()), flow_config).await?;
         if flow.gateway().is_some_and(|gateway| gateway.stage == flow::Stage::Test) {
             tracing::warn!("the payment gateway is in its test mode: wallets are topped up with no money behind it");
         }
@@ -154,6 +159,9 @@ impl App {
             jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
             jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
             jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+            if let Some(postbox) = postbox {
+                jobs.spawn(mail::run(flow.clone(), postbox, config.mail.settings(), stopped.clone()));
+            }
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
         let settings = config.limits.billing(node, config.is_worker);

@@ -185,6 +185,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
     let is_embedded = places.database_url.is_none();
     // Said before anything is started; the node asks again.
     serving.gateway.topups(serving.mode(is_embedded)).map_err(StartError::Gateway)?;
+    serving.mail.postbox(serving.mode(is_embedded), serving.listen).map_err(StartError::Mail)?;
     let mut embedded = embedded_if_needed(places).await?;
     let urls = |configured: &Option<String>, own: fn(&Embedded) -> String| {
         configured.clone().or_else(|| embedded.as_ref().map(own)).unwrap_or_default()
@@ -207,6 +208,7 @@ async fn serve(places: &Places, serving: Serving) -> Result<(), CliError> {
         limits: serving.limits,
         payouts: serving.payouts,
         gateway: serving.gateway,
+        mail: serving.mail,
     };
     let started = App::start(config).await;
     let ended = match started {
@@ -318,6 +320,7 @@ async fn with_flow(places: &Places, work: impl AsyncFnOnce(Flow) -> Result<(), C
             auto_confirm_after: std::time::Duration::from_secs(259_200),
             session_lifetime: std::time::Duration::from_secs(2_592_000),
             topups: crate::flow::TopupConfig::default(),
+            public_url: None,
         };
         work(Flow::start(store, outbox, None, config).await?).await
     })

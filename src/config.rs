@@ -2,6 +2,7 @@
 
 pub mod descriptors;
 mod gateway;
+mod mail;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 pub use self::gateway::{Gateway, GatewayInForce};
+pub use self::mail::MailArgs;
 use crate::http::{Mode, Port};
 
 /// Where things are.
@@ -69,6 +71,8 @@ pub struct Serving {
     pub payouts: PayoutArgs,
     #[command(flatten)]
     pub gateway: Gateway,
+    #[command(flatten)]
+    pub mail: MailArgs,
 }
 
 /// What people may have paid out.
@@ -190,6 +194,7 @@ impl Limits {
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
+            public_url: None,
         }
     }
 }
@@ -223,6 +228,12 @@ pub struct InForce {
     pub drain_ms: u64,
     pub payout_min: i64,
     pub payout_methods: Vec<String>,
+    /// `null` where no mail is sent.
+    pub smtp_url: Option<String>,
+    pub mail_from: Option<String>,
+    pub public_url: Option<String>,
+    pub mail_retry_ms: u64,
+    pub mail_claim_ms: u64,
     #[serde(flatten)]
     pub gateway: GatewayInForce,
 }
@@ -259,6 +270,11 @@ impl InForce {
             drain_ms: serving.limits.drain_ms,
             payout_min: serving.payouts.payout_min,
             payout_methods: serving.payouts.payout_methods,
+            smtp_url: serving.mail.smtp_url.as_deref().map(without_password),
+            mail_from: serving.mail.mail_from,
+            public_url: serving.mail.public_url,
+            mail_retry_ms: serving.mail.mail_retry_ms,
+            mail_claim_ms: serving.mail.mail_claim_ms,
             gateway: serving.gateway.in_force(serving_mode),
         }
     }

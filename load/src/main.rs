@@ -1,6 +1,6 @@
 //! Load test of orderboard. In reading order: `cli` what can be asked for; `server` the server under
 //! test, `nodes` more of them; `market` customers, `takers` and `herd` races, `idle` memory, `floor` the database alone,
-//! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past; `ratio` taking
+//! `money` billing by queue, fast and in chaos, `feed` the boards while everything dies, `history` a long past, `lists` every list over a full database (`bulk` fills both); `ratio` taking
 //! over HTTP against the floor, `bench` all of it; `races` what
 //! happened, `replica` and `socket` one watcher, `http` one caller; `check` a finding, `verdict` and
 //! `money::checks` whether the promises were kept; `report`, `progress` and `procfs` the rest.
@@ -22,6 +22,7 @@ use crate::server::Server;
 
 mod bench;
 mod buckets;
+mod bulk;
 mod check;
 mod cli;
 mod error;
@@ -32,6 +33,7 @@ mod herd;
 mod history;
 mod http;
 mod idle;
+mod lists;
 mod loopback;
 mod market;
 mod money;
@@ -121,6 +123,7 @@ async fn command(cli: &Cli, run: &Run) -> Result<Report, Error> {
         Command::Money(options) => money::run(common, options, run).await,
         Command::Feed(options) => feed::run(common, options, run).await,
         Command::History(options) => history::run(common, options, run).await,
+        Command::Lists(options) => lists::run(common, options, run).await,
         Command::Watchers(options) => watch::command::run(common, options, run).await,
         Command::WatchPart(options) => watch::part::run(options, &run.stop).await.map(|()| Report::default()),
         Command::Fanout(options) => fanout::run(common, options, run).await,

@@ -42,6 +42,8 @@ pub enum EntryKind {
     Topup,
     Hold,
     Release,
+    /// An order's hold that followed its price.
+    Adjust,
     Capture,
     /// An executor's pay for an order.
     Payout,
@@ -61,6 +63,7 @@ impl EntryKind {
             EntryKind::Topup => "topup",
             EntryKind::Hold => "hold",
             EntryKind::Release => "release",
+            EntryKind::Adjust => "adjust",
             EntryKind::Capture => "capture",
             EntryKind::Payout => "payout",
             EntryKind::Sweep => "sweep",
@@ -146,6 +149,11 @@ impl Transfer {
     /// Held money becomes free again.
     pub fn release(account_id: u64, amount: i64) -> Self {
         Self::balanced(vec![Posting::new(account_id, EntryKind::Release, amount, -amount)], None)
+    }
+
+    /// A hold becomes larger by so much, or smaller.
+    pub fn adjust(account_id: u64, by: i64) -> Self {
+        Self::balanced(vec![Posting::new(account_id, EntryKind::Adjust, -by, by)], None)
     }
 
     /// Held money goes to the house.

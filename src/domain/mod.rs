@@ -4,7 +4,10 @@
 pub mod billing;
 pub mod category;
 pub mod commission;
+pub mod edit;
+pub mod event;
 pub mod ledger;
+pub mod letters;
 pub mod money;
 pub mod news;
 pub mod order;

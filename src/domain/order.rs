@@ -134,12 +134,19 @@ pub struct Order {
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     pub accepted_at: Option<OffsetDateTime>,
+    /// The version that the last edit made. News of nodes before there were edits does not say it.
+    #[serde(default)]
+    pub edited_version: u64,
 }
 
 impl Order {
     /// The executor and the moment of taking, for an order that has them.
     pub fn taken(&self) -> Option<(Party, OffsetDateTime)> {
         Some((self.executor.clone()?, self.accepted_at?))
+    }
+
+    pub fn finished_at(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.finished_ms?) * 1_000_000).ok()
     }
 
     /// Open orders are everybody's to see; a contract only its two sides' (and an admin's).
@@ -201,4 +208,9 @@ impl<'a> From<&'a Order> for BoardOrder<'a> {
 /// Milliseconds since 1970.
 pub fn unix_ms(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// As JSON tells a moment.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
 }

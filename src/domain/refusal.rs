@@ -3,7 +3,8 @@
 
 use time::OffsetDateTime;
 
-use super::order::Status;
+use super::event::Facts;
+use super::order::{FullOrder, Status};
 use super::payout::PayoutStatus;
 use super::user::Party;
 
@@ -37,6 +38,7 @@ pub enum Reason {
     Currency,
     PayoutZero,
     Role,
+    Language,
 }
 
 impl Reason {
@@ -55,6 +57,7 @@ impl Reason {
             Reason::Currency => "currency",
             Reason::PayoutZero => "payout_zero",
             Reason::Role => "role",
+            Reason::Language => "language",
         }
     }
 }
@@ -67,6 +70,12 @@ pub enum Refusal {
     Unauthenticated,
     /// The email and password do not belong together, or the account may not act in that role.
     WrongCredentials,
+    /// Who is signed in gave another password than theirs.
+    WrongPassword,
+    /// The link to set a new password was used, is too old, or was overtaken.
+    LinkOver,
+    /// This installation sends no mail.
+    NoMail,
     Forbidden(&'static str),
     NotFound(&'static str),
     /// Somebody was faster.
@@ -81,6 +90,11 @@ pub enum Refusal {
     Stale {
         status: Status,
         version: u64,
+    },
+    /// The order was edited after the version that the caller has seen.
+    Changed {
+        changes: Facts,
+        order: Box<FullOrder>,
     },
     InsufficientFunds {
         available: i64,

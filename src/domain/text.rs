@@ -5,6 +5,7 @@ use super::refusal::{Invalid, Reason};
 
 pub const TITLE_CHARS_MAX: usize = 160;
 pub const DESCRIPTION_CHARS_MAX: usize = 8_000;
+pub const ABOUT_CHARS_MAX: usize = 2_000;
 pub const NAME_CHARS_MAX: usize = 64;
 pub const EMAIL_CHARS_MAX: usize = 254;
 pub const PASSWORD_CHARS_MIN: usize = 8;
@@ -21,8 +22,17 @@ pub fn line(field: &'static str, text: &str, chars_max: usize) -> Result<String,
 
 /// Running text, possibly empty: line feeds and tabs are welcome, other control characters are not.
 pub fn prose(field: &'static str, text: &str) -> Result<String, Invalid> {
+    running(field, text, DESCRIPTION_CHARS_MAX)
+}
+
+/// What people say of themselves: the same, and shorter.
+pub fn about(text: &str) -> Result<String, Invalid> {
+    running("about", text, ABOUT_CHARS_MAX)
+}
+
+fn running(field: &'static str, text: &str, chars_max: usize) -> Result<String, Invalid> {
     let text = text.replace("\r\n", "\n");
-    checked(field, &text, DESCRIPTION_CHARS_MAX, |c| (c.is_control() && c != '\n' && c != '\t') || is_deceptive(c))
+    checked(field, &text, chars_max, |c| (c.is_control() && c != '\n' && c != '\t') || is_deceptive(c))
 }
 
 /// An e-mail address, in lower case so that one person cannot register twice by accident.
@@ -41,13 +51,13 @@ pub fn email(text: &str) -> Result<String, Invalid> {
 }
 
 /// A new password: only its length is judged.
-pub fn password(text: &str) -> Result<(), Invalid> {
+pub fn password(field: &'static str, text: &str) -> Result<(), Invalid> {
     let chars = text.chars().count();
     if chars < PASSWORD_CHARS_MIN {
-        return Err(Invalid::new("password", Reason::TooShort, format!("`password` must have at least {PASSWORD_CHARS_MIN} characters")));
+        return Err(Invalid::new(field, Reason::TooShort, format!("`{field}` must have at least {PASSWORD_CHARS_MIN} characters")));
     }
     if chars > PASSWORD_CHARS_MAX {
-        return Err(Invalid::new("password", Reason::TooLong, format!("`password` must have at most {PASSWORD_CHARS_MAX} characters")));
+        return Err(Invalid::new(field, Reason::TooLong, format!("`{field}` must have at most {PASSWORD_CHARS_MAX} characters")));
     }
     Ok(())
 }

@@ -4,44 +4,51 @@ use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::HoldEnd;
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
+use crate::store::MySqlConnection;
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
-use crate::store::{MySqlConnection, orders};
+use crate::store::orders::{self, record};
 
 impl Flow {
     /// Cancels an open or frozen order of the actor's. Asked again: the same order, cancelled once.
     pub async fn cancel_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let order = self.order_of_customer(actor, order_id).await?;
+            match order.status {
+                Status::Cancelled => return self.full(order_id).await,
+                Status::Open | Status::Frozen => {}
+                status => return Err(Refusal::Stale { status, version: order.version }.into()),
+            }
+            let wallet = self.store.account_id(order.customer.id, AccountKind::Wallet, &order.currency).await?;
+            if transaction!(self.store, |connection| cancel(connection, &order, wallet).await)? {
+                self.outbox.announce(Subject::order(order_id));
+                self.outbox.announce(Subject::account(wallet));
+                return self.full(order_id).await;
+            }
+        }
         let order = self.order_of_customer(actor, order_id).await?;
-        match order.status {
-            Status::Cancelled => return self.full(order_id).await,
-            Status::Open | Status::Frozen => {}
-            status => return Err(Refusal::Stale { status, version: order.version }.into()),
-        }
-        let wallet = self.store.account_id(order.customer.id, AccountKind::Wallet, &order.currency).await?;
-        let cancelled = transaction!(self.store, |connection| cancel(connection, &order, wallet).await)?;
-        let now_is = self.full(order_id).await?;
-        if !cancelled && now_is.order.status != Status::Cancelled {
-            return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
-        }
-        self.outbox.announce(Subject::order(order_id));
-        self.outbox.announce(Subject::account(wallet));
-        Ok(now_is)
+        Err(Refusal::Stale { status: order.status, version: order.version }.into())
     }
 }
+
+/// Readings of an order that is edited at this moment.
+const ATTEMPTS_MAX: u32 = 8;
 
 /// False when the order's state had changed meanwhile; nothing is written then.
 async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) -> Result<bool, FlowError> {
     let at = now();
     // The order first here, and without harm to the lock order: nobody else ever claims this operation's id.
-    if !orders::cancel(connection, order.id, order.customer.id, at).await? {
+    if !orders::cancel(connection, order, at).await? {
         return Ok(false);
     }
+    record(connection, &NewEvent::new(order.id, EventKind::Cancelled, Some(order.customer.id), at)).await?;
     let operation_id = format!("release:{}", order.id);
     if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {
         return Err(FlowError::Internal(format!("order {} was cancellable after its hold was released", order.id)));

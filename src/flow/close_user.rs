@@ -22,5 +22,5 @@ async fn close(connection: &mut MySqlConnection, user_id: u64) -> Result<Option<
     if !users::close(connection, user_id, now()).await? {
         return Ok(None);
     }
-    Ok(Some(users::end_all_sessions(connection, user_id, now()).await?))
+    Ok(Some(users::end_sessions_but(connection, user_id, None, now()).await?))
 }

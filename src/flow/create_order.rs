@@ -50,14 +50,14 @@ pub struct OrderDraft {
 
 /// A refusal as it is kept with its operation, to be told again in the same words.
 #[derive(Serialize, serde::Deserialize)]
-struct Uncovered {
-    available: i64,
-    needed: i64,
-    currency: String,
+pub(super) struct Uncovered {
+    pub(super) available: i64,
+    pub(super) needed: i64,
+    pub(super) currency: String,
 }
 
 impl Uncovered {
-    fn refusal(self) -> Refusal {
+    pub(super) fn refusal(self) -> Refusal {
         Refusal::InsufficientFunds { available: self.available, needed: self.needed, currency: self.currency }
     }
 }
@@ -189,6 +189,7 @@ async fn insert(connection: &mut MySqlConnection, creation: &Creation<'_>, at: O
         confirm_by_ms: None,
         created_at: at,
         accepted_at: None,
+        edited_version: 1,
     };
     Ok(FullOrder {
         order,

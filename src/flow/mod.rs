@@ -15,17 +15,22 @@ mod categories;
 mod close_user;
 mod commission_policy;
 mod create_order;
+mod credentials;
+mod edit_order;
 mod grant;
+mod letters;
 mod move_money;
 mod move_order;
 mod outbox;
 mod payouts;
+mod profile;
 mod recent;
 mod repair;
 mod services;
 mod settle_order;
 mod sign_in;
 mod sweep_earnings;
+mod timeline;
 mod top_up;
 mod transaction;
 
@@ -48,9 +53,13 @@ pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
 pub use self::categories::Categories;
 pub use self::create_order::{Ask, OrderDraft};
+pub use self::credentials::Ended;
+pub use self::edit_order::OrderEdit;
 pub use self::grant::Granted;
+pub use self::letters::{Fate, LetterRow, Put};
 pub use self::outbox::{Burst, Outbox, Unsent};
 pub use self::payouts::OwnPayout;
+pub use self::profile::ProfileDraft;
 pub use self::recent::Recent;
 pub use self::repair::{Left, Mended, Repaired};
 pub use self::sign_in::{Registration, SignedIn, hash_token};
@@ -67,6 +76,8 @@ pub struct FlowConfig {
     pub auto_confirm_after: Duration,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
+    /// Where people reach the board, for the links in letters; nothing where no mail is sent.
+    pub public_url: Option<String>,
 }
 
 /// Everything the use cases need. Cheap to clone.
@@ -81,6 +92,7 @@ pub struct Flow {
     policy: Arc<ArcSwap<Policy>>,
     categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
+    forgetting: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
     audits: audit_desk::AuditDesk,
 }
@@ -95,6 +107,7 @@ impl Flow {
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
+            forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
             config: Arc::new(config),
             audits: audit_desk::AuditDesk::default(),
             store,
@@ -176,6 +189,13 @@ pub(crate) fn random_token() -> String {
     // Without randomness from the kernel no token is safe; there is nothing better to do than to stop.
     getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A number that nothing else has drawn.
+pub(crate) fn random_number() -> u64 {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+    u64::from_le_bytes(bytes)
 }
 
 /// A short random name by which clients and logs tell this node from others.

@@ -2,30 +2,32 @@
 
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::news::Subject;
-use crate::domain::order::{Acceptance, FullOrder, Move, Order, Side, Status};
+use crate::domain::order::{Acceptance, FullOrder, Move, Order, Side, Status, rfc3339};
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
-use crate::store::orders;
+use crate::store::MySqlConnection;
+use crate::store::orders::{self, Submission, record};
 
 impl Flow {
     pub async fn freeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
         self.order_of(actor, order_id, Side::Customer).await?;
-        let moved = orders::freeze(&self.store, order_id, actor.user.id).await?;
+        let moved = transaction!(self.store, |connection| freeze(connection, order_id, actor.user.id).await)?;
         self.moved(order_id, Move::Freeze, moved).await
     }
 
     pub async fn unfreeze_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
         self.order_of(actor, order_id, Side::Customer).await?;
-        let moved = orders::unfreeze(&self.store, order_id, actor.user.id).await?;
+        let moved = transaction!(self.store, |connection| unfreeze(connection, order_id, actor.user.id).await)?;
         self.moved(order_id, Move::Unfreeze, moved).await
     }
 
     /// The executor gives up; the order goes back on the board.
     pub async fn abandon_order(&self, actor: &Actor, order_id: u64) -> Result<FullOrder, FlowError> {
-        self.order_of(actor, order_id, Side::Executor).await?;
-        let moved = orders::abandon(&self.store, order_id, actor.user.id).await?;
+        let order = self.order_of(actor, order_id, Side::Executor).await?;
+        let moved = transaction!(self.store, |connection| abandon(connection, &order, actor.user.id).await)?;
         self.moved(order_id, Move::Abandon, moved).await
     }
 
@@ -33,9 +35,7 @@ impl Flow {
     pub async fn reject_order(&self, actor: &Actor, order_id: u64, reason: &str) -> Result<FullOrder, FlowError> {
         let reason = text::line("reason", reason, text::DESCRIPTION_CHARS_MAX)?;
         self.order_of(actor, order_id, Side::Customer).await?;
-        let moved = transaction!(self.store, |connection| orders::reject(connection, order_id, actor.user.id, &reason)
-            .await
-            .map_err(FlowError::from))?;
+        let moved = transaction!(self.store, |connection| reject(connection, order_id, actor.user.id, &reason).await)?;
         self.moved(order_id, Move::Reject, moved).await
     }
 
@@ -46,15 +46,17 @@ impl Flow {
         if order.acceptance == Acceptance::Auto {
             return match order.status {
                 Status::Done => self.full(order_id).await,
-                Status::InWork => self.settle(&order).await,
+                Status::InWork => {
+                    let handed_in = NewEvent::new(order_id, EventKind::Confirmed, Some(actor.user.id), now()).with("report", report);
+                    self.settle(&order, &handed_in).await
+                }
                 status => Err(Refusal::Stale { status, version: order.version }.into()),
             };
         }
         let at = now();
         let confirm_by = at + self.config.auto_confirm_after;
-        let moved = transaction!(self.store, |connection| orders::submit(connection, order_id, actor.user.id, at, confirm_by, &report)
-            .await
-            .map_err(FlowError::from))?;
+        let submission = Submission { order_id, executor_id: actor.user.id, at, confirm_by, report: &report };
+        let moved = transaction!(self.store, |connection| submit(connection, &submission).await)?;
         self.moved(order_id, Move::Submit, moved).await
     }
 
@@ -104,4 +106,40 @@ impl Flow {
         }
         Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into())
     }
+}
+
+async fn freeze(connection: &mut MySqlConnection, order_id: u64, customer_id: u64) -> Result<bool, FlowError> {
+    let moved = orders::freeze(connection, order_id, customer_id).await?;
+    told(connection, moved, &NewEvent::new(order_id, EventKind::Frozen, Some(customer_id), now())).await
+}
+
+async fn unfreeze(connection: &mut MySqlConnection, order_id: u64, customer_id: u64) -> Result<bool, FlowError> {
+    let moved = orders::unfreeze(connection, order_id, customer_id).await?;
+    told(connection, moved, &NewEvent::new(order_id, EventKind::Unfrozen, Some(customer_id), now())).await
+}
+
+/// The order's row forgets who had it since when; the event does not.
+async fn abandon(connection: &mut MySqlConnection, order: &Order, executor_id: u64) -> Result<bool, FlowError> {
+    let moved = orders::abandon(connection, order.id, executor_id).await?;
+    let event = NewEvent::new(order.id, EventKind::Abandoned, Some(executor_id), now());
+    told(connection, moved, &event.with("accepted_at", order.accepted_at.map(rfc3339))).await
+}
+
+async fn reject(connection: &mut MySqlConnection, order_id: u64, customer_id: u64, reason: &str) -> Result<bool, FlowError> {
+    let moved = orders::reject(connection, order_id, customer_id, reason).await?;
+    told(connection, moved, &NewEvent::new(order_id, EventKind::Rejected, Some(customer_id), now()).with("reason", reason)).await
+}
+
+async fn submit(connection: &mut MySqlConnection, work: &Submission<'_>) -> Result<bool, FlowError> {
+    let moved = orders::submit(connection, work).await?;
+    let event = NewEvent::new(work.order_id, EventKind::Submitted, Some(work.executor_id), work.at);
+    told(connection, moved, &event.with("report", work.report).with("confirm_by", rfc3339(work.confirm_by))).await
+}
+
+/// Writes the event of a move that was made.
+async fn told(connection: &mut MySqlConnection, moved: bool, event: &NewEvent) -> Result<bool, FlowError> {
+    if moved {
+        record(connection, event).await?;
+    }
+    Ok(moved)
 }

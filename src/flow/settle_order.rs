@@ -5,15 +5,17 @@ use super::move_money::apply;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::billing::HoldEnd;
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
+use crate::store::MySqlConnection;
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
-use crate::store::{MySqlConnection, orders};
+use crate::store::orders::{self, record};
 
 impl Flow {
     /// The customer confirms submitted work. Asked again: the same order, paid once.
@@ -24,7 +26,7 @@ impl Flow {
             Status::Submitted => {}
             status => return Err(Refusal::Stale { status, version: order.version }.into()),
         }
-        self.settle(&order).await
+        self.settle(&order, &NewEvent::new(order_id, EventKind::Confirmed, Some(actor.user.id), now())).await
     }
 
     /// Confirms orders whose customers let the time pass; tells how many. Safe on several nodes at once: the state of
@@ -37,7 +39,7 @@ impl Flow {
             if order.status != Status::Submitted {
                 continue;
             }
-            match self.settle(&order).await {
+            match self.settle(&order, &NewEvent::new(order_id, EventKind::Confirmed, None, now())).await {
                 Ok(_) => confirmed += 1,
                 Err(FlowError::Refused(_)) => {}
                 Err(error) => return Err(error),
@@ -46,8 +48,8 @@ impl Flow {
         Ok(confirmed)
     }
 
-    /// Pays for `order` as it was read: the state it had then must still hold.
-    pub(super) async fn settle(&self, order: &Order) -> Result<FullOrder, FlowError> {
+    /// Pays for `order` as it was read: the state it had then must still hold. `event` tells who says so.
+    pub(super) async fn settle(&self, order: &Order, event: &NewEvent) -> Result<FullOrder, FlowError> {
         let Some(executor) = &order.executor else {
             return Err(FlowError::Internal(format!("order {} is {} without an executor", order.id, order.status.as_str())));
         };
@@ -58,7 +60,7 @@ impl Flow {
             false => None,
         };
         let accounts = Accounts { wallet, earnings, sweep_to };
-        let settled = transaction!(self.store, |connection| settle(connection, order, &accounts).await)?;
+        let settled = transaction!(self.store, |connection| settle(connection, order, &accounts, event).await)?;
         let now_is = self.full(order.id).await?;
         if !settled && now_is.order.status != Status::Done {
             return Err(Refusal::Stale { status: now_is.order.status, version: now_is.order.version }.into());
@@ -84,12 +86,13 @@ struct Accounts {
 }
 
 /// False when the order's state had changed meanwhile; nothing is written then.
-async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Accounts) -> Result<bool, FlowError> {
-    let at = now();
+async fn settle(connection: &mut MySqlConnection, order: &Order, accounts: &Accounts, event: &NewEvent) -> Result<bool, FlowError> {
+    let at = event.at;
     // The order's row is the lock: whoever moves it to done is the only one who ever claims this operation's id.
-    if !orders::finish(connection, order.id, order.status, at).await? {
+    if !orders::finish(connection, order, at).await? {
         return Ok(false);
     }
+    record(connection, event).await?;
     let operation_id = format!("settle:{}", order.id);
     if !matches!(operations::claim(connection, &operation_id, "capture", &[0; 32], at).await?, Claim::New) {
         return Err(FlowError::Internal(format!("order {} was open after it had been settled", order.id)));

@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::credentials::may_act_as;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now, random_token};
 use crate::domain::ledger::AccountKind;
@@ -15,8 +16,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::MySqlConnection;
-use crate::store::sessions::{NewSession, TokenHash};
-use crate::store::users::{self, NewUser};
+use crate::store::sessions::{self, NewSession, TokenHash};
+use crate::store::users::{self, NewUser, UserRow};
 
 pub(super) const HASHES_AT_ONCE: usize = 2;
 
@@ -30,7 +31,7 @@ pub struct Registration {
 
 impl Registration {
     pub fn parse(email: &str, name: &str, password: &str) -> Result<Self, Refusal> {
-        text::password(password)?;
+        text::password("password", password)?;
         let name = text::line("name", name, text::NAME_CHARS_MAX)?;
         Ok(Self { email: text::email(email)?, name, password: password.to_owned(), is_admin: false })
     }
@@ -73,14 +74,12 @@ impl Flow {
         let known_hash = user.as_ref().map_or_else(String::new, |user| user.password_hash.clone());
         let matches = self.verify_password(password, known_hash).await?;
         let user = user.filter(|_| matches).ok_or(Refusal::WrongCredentials)?;
-        if role == Role::Admin && !user.is_admin {
-            return Err(Refusal::Forbidden("this account may not act as admin").into());
-        }
+        may_act_as(&user, role)?;
         let token = random_token();
         let created_at = now();
         let expires_at = created_at + self.config.session_lifetime;
         let session = NewSession { token_hash: hash_token(&token), user_id: user.id, role, device, address, created_at, expires_at };
-        self.store.insert_session(&session).await?;
+        transaction!(self.store, |connection| open(connection, &user, &session).await)?;
         Ok(SignedIn { token, user: Party { id: user.id, name: user.name }, email: user.email, role, expires_at })
     }
 
@@ -93,11 +92,6 @@ impl Flow {
         Ok(())
     }
 
-    /// From now on the actor's pay flows on into the wallet, or stays among the earnings.
-    pub async fn sweep_earnings(&self, actor: &Actor, sweeps: bool) -> Result<(), FlowError> {
-        Ok(self.store.set_sweeps_earnings(actor.user.id, sweeps).await?)
-    }
-
     /// Everybody has a wallet and earnings in the house's currency from the start.
     pub(super) async fn open_accounts(&self, user_id: u64) -> Result<(), FlowError> {
         for kind in [AccountKind::Wallet, AccountKind::Earnings] {
@@ -106,7 +100,7 @@ impl Flow {
         Ok(())
     }
 
-    async fn hash_password(&self, password: String) -> Result<String, FlowError> {
+    pub(super) async fn hash_password(&self, password: String) -> Result<String, FlowError> {
         self.hashing(move || {
             let hash = Argon2::default().hash_password(password.as_bytes());
             hash.map(|hash| hash.to_string()).map_err(|error| FlowError::Internal(format!("argon2: {error}")))
@@ -114,7 +108,7 @@ impl Flow {
         .await?
     }
 
-    async fn verify_password(&self, password: String, known_hash: String) -> Result<bool, FlowError> {
+    pub(super) async fn verify_password(&self, password: String, known_hash: String) -> Result<bool, FlowError> {
         self.hashing(move || match PasswordHash::new(&known_hash) {
             Ok(known) => Argon2::default().verify_password(password.as_bytes(), &known).is_ok(),
             // Nobody to compare with: spend the same time, so that the answer's delay tells nothing.
@@ -134,6 +128,18 @@ impl Flow {
         drop(permit);
         done
     }
+}
+
+/// Opens a session for somebody who has proved who they are, if what proved it still holds: a password or an address that is
+/// changed at this moment must leave no session behind.
+async fn open(connection: &mut MySqlConnection, proven: &UserRow, session: &NewSession<'_>) -> Result<(), FlowError> {
+    let now_is = users::lock(connection, proven.id).await?;
+    let holds = now_is.is_some_and(|user| user.password_hash == proven.password_hash && user.email == proven.email);
+    if !holds {
+        return Err(Refusal::WrongCredentials.into());
+    }
+    sessions::insert(connection, session).await?;
+    Ok(())
 }
 
 async fn insert_user(connection: &mut MySqlConnection, user: &NewUser<'_>) -> Result<Option<u64>, FlowError> {

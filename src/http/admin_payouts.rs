@@ -19,7 +19,7 @@ use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::{Party, Role};
 use crate::flow::OwnPayout;
 use crate::store::history::EntryRow;
-use crate::store::payouts::{Payout, Place, Total};
+use crate::store::payouts::{Income, Payout, Place, Total};
 use crate::store::sessions::Session;
 
 /// What the detail of a payout shows of where its money came from, and what a line of the list looks at.
@@ -140,14 +140,24 @@ pub(super) async fn list(State(api): State<Api>, Caller(session): Caller, Query(
     admins_only(&session)?;
     let page = page(query.limit, query.cursor.as_deref())?;
     let payouts = api.store.payouts(query.status, page.below, page.limit).await?;
-    let mut items = Vec::with_capacity(payouts.len());
-    for payout in payouts {
-        let (income, sum) = income(&api, &payout, SUMMED_MAX).await?;
-        let orders = income.iter().filter(|entry| entry.order_id.is_some()).count();
-        let earned_with = Summary { orders, sum, complete: sum >= payout.amount };
-        items.push(ListItem { item: payout.into(), earned_with });
-    }
+    let places: Vec<(u64, u64)> = payouts.iter().map(|payout| (payout.account_id, payout.hold_seq)).collect();
+    let incomes = api.store.incomes_before(&places, SUMMED_MAX).await?;
+    let item = |(payout, income): (Payout, Vec<Income>)| ListItem { earned_with: summary(&income, payout.amount), item: payout.into() };
+    let items = payouts.into_iter().zip(incomes).map(item).collect();
     ok(&Listed::new(items, page, |item: &ListItem| item.item.payout.id))
+}
+
+/// Of the newest income that makes up the amount.
+fn summary(income: &[Income], amount: i64) -> Summary {
+    let (mut orders, mut sum) = (0, 0);
+    for income in income {
+        if sum >= amount {
+            break;
+        }
+        sum += income.amount;
+        orders += usize::from(income.order_id.is_some());
+    }
+    Summary { orders, sum, complete: sum >= amount }
 }
 
 pub(super) async fn show(State(api): State<Api>, Caller(session): Caller, Id(id): Id) -> Answer {

@@ -92,6 +92,14 @@ impl From<Refusal> for Problem {
             Refusal::WrongCredentials => {
                 Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "this e-mail address and password do not belong together")
             }
+            Refusal::WrongPassword => {
+                Problem::new(StatusCode::FORBIDDEN, "wrong_password", "this is not your present password; nothing was changed")
+            }
+            Refusal::LinkOver => {
+                let detail = "this link was used, is too old, or was overtaken by another change; ask for a new one";
+                Problem::new(StatusCode::GONE, "link_over", detail)
+            }
+            Refusal::NoMail => conflict("no_mail", "no mail is sent from here, so no link can come by mail; ask the admins".into()),
             Refusal::Forbidden(why) => Problem::forbidden(why),
             Refusal::NotFound(what) => {
                 Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}, or it is not yours to see"))
@@ -108,6 +116,10 @@ impl From<Refusal> for Problem {
                 let status = status.as_str();
                 conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
                     .with(json!({"order_status": status, "version": version}))
+            }
+            Refusal::Changed { changes, order } => {
+                conflict("changed", "the customer has edited this order since you saw it; see what is different and decide again".into())
+                    .with(json!({"changes": changes, "order": order}))
             }
             Refusal::InsufficientFunds { available, needed, currency } => conflict(
                 "insufficient_funds",

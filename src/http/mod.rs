@@ -13,6 +13,7 @@ mod board;
 mod caching;
 mod caller;
 mod categories;
+mod credentials;
 mod csv;
 mod error;
 mod extract;
@@ -96,6 +97,10 @@ pub fn router(api: Api) -> Router {
         .route("/api/login", post(sessions::login))
         .route("/api/logout", post(sessions::logout))
         .route("/api/me", get(sessions::me).patch(sessions::change_settings))
+        .route("/api/me/password", post(credentials::change_password))
+        .route("/api/me/email", post(credentials::change_email))
+        .route("/api/password/forgot", post(credentials::forgot))
+        .route("/api/password/reset", post(credentials::reset))
         .route("/api/session", get(sessions::whose))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::end))
@@ -103,7 +108,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/quote", get(quote::quote))
         .route("/api/board", get(board::snapshot))
         .route("/api/orders", get(orders::list).post(orders::create))
-        .route("/api/orders/{id}", get(orders::show))
+        .route("/api/orders/{id}", get(orders::show).patch(orders::edit))
+        .route("/api/orders/{id}/timeline", get(orders::timeline))
         .route(layers::ACCEPT, post(orders::accept))
         .route("/api/orders/{id}/cancel", post(orders::cancel))
         .route("/api/orders/{id}/freeze", post(orders::freeze))

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Api;
 use super::caller::{Caller, MaybeCaller};
-use super::error::{Answer, Problem, created_json, ok};
+use super::error::{Answer, Problem, created_json, ok, ok_json};
 use super::extract::{Id, Json, Key, MaybeJson, Query};
 use super::lists::{Listed, page};
 use super::quote::ask;
@@ -14,7 +14,7 @@ use crate::domain::order::{Acceptance, Assignment, Order, Status};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::text;
 use crate::domain::user::Role;
-use crate::flow::OrderDraft;
+use crate::flow::{OrderDraft, OrderEdit};
 use crate::store::orders::Listed as Which;
 
 #[derive(Deserialize)]
@@ -106,6 +106,48 @@ fn draft(body: NewOrder) -> Result<OrderDraft, Invalid> {
         acceptance: body.acceptance.unwrap_or(Acceptance::Confirm),
         ask: ask(body.price, body.payout)?,
     })
+}
+
+/// A field that may be left out, and may be `null`.
+fn given<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
+    Deserialize::deserialize(field).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangedOrder {
+    version: u64,
+    title: Option<String>,
+    description: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    category: Option<Option<String>>,
+    price: Option<i64>,
+    payout: Option<i64>,
+}
+
+pub(super) async fn edit(
+    State(api): State<Api>,
+    Caller(session): Caller,
+    Id(id): Id,
+    Key(key): Key,
+    Json(body): Json<ChangedOrder>,
+) -> Answer {
+    let edit = OrderEdit {
+        version: body.version,
+        title: body.title.map(|title| text::line("title", &title, text::TITLE_CHARS_MAX)).transpose()?,
+        description: body.description.map(|description| text::prose("description", &description)).transpose()?,
+        category: body.category,
+        ask: match (body.price, body.payout) {
+            (None, None) => None,
+            (price, payout) => Some(ask(price, payout)?),
+        },
+    };
+    Ok(ok_json(api.flow.edit_order(&session.actor, id, &edit, key.as_deref()).await?))
+}
+
+/// What has happened to the order, for those it concerns.
+pub(super) async fn timeline(State(api): State<Api>, Caller(session): Caller, Id(id): Id) -> Answer {
+    ok(&Listed::whole(api.flow.timeline(&session.actor, id).await?))
 }
 
 pub(super) async fn show(State(api): State<Api>, MaybeCaller(session): MaybeCaller, Id(id): Id) -> Answer {

@@ -13,9 +13,9 @@ use super::extract::{Id, Json};
 use super::lists::Listed;
 use super::server::Peer;
 use crate::domain::ledger::Account;
-use crate::domain::refusal::{Invalid, Reason};
+use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::Role;
-use crate::flow::Registration;
+use crate::flow::{ProfileDraft, Registration};
 use crate::store::sessions::SessionRow;
 
 const DEVICE_CHARS_MAX: usize = 200;
@@ -63,6 +63,9 @@ struct Me<'a> {
     role: Role,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
+    about: &'a str,
+    /// In which letters are written.
+    language: &'a str,
     /// Whether earnings flow on into the wallet.
     sweeps_earnings: bool,
     accounts: Vec<Account>,
@@ -71,7 +74,10 @@ struct Me<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
-    sweeps_earnings: bool,
+    name: Option<String>,
+    about: Option<String>,
+    language: Option<String>,
+    sweeps_earnings: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -125,14 +131,17 @@ pub(super) async fn logout(State(api): State<Api>, MaybeCaller(session): MaybeCa
 }
 
 pub(super) async fn me(State(api): State<Api>, Caller(session): Caller) -> Answer {
-    let user = &session.actor.user;
-    let accounts = api.store.accounts_of(user.id).await?;
-    let sweeps_earnings = api.store.sweeps_earnings(user.id).await?;
+    let id = session.actor.user.id;
+    let accounts = api.store.accounts_of(id).await?;
+    // Read anew: what the session remembers of its user may be half a minute old.
+    let own = api.store.own_profile(id).await?.ok_or(Refusal::Unauthenticated)?;
     ok(&Me {
-        user: User { id: user.id, name: &user.name, email: &session.email },
+        user: User { id, name: &own.name, email: &own.email },
         role: session.actor.role,
         expires_at: session.expires_at,
-        sweeps_earnings,
+        about: &own.about,
+        language: &own.language,
+        sweeps_earnings: own.sweeps_earnings,
         accounts,
     })
 }
@@ -145,9 +154,11 @@ pub(super) async fn whose(State(api): State<Api>, MaybeCaller(session): MaybeCal
     }
 }
 
-/// One's own settings.
+/// One's own profile and settings: what is named changes.
 pub(super) async fn change_settings(State(api): State<Api>, Caller(session): Caller, Json(body): Json<Settings>) -> Answer {
-    api.flow.sweep_earnings(&session.actor, body.sweeps_earnings).await?;
+    let Settings { name, about, language, sweeps_earnings } = body;
+    api.flow.change_profile(&session.actor, ProfileDraft { name, about, language, sweeps_earnings }).await?;
+    api.live.sessions().reread(session.actor.user.id);
     me(State(api), Caller(session)).await
 }
 

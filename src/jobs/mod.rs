@@ -7,6 +7,7 @@ pub mod auto_confirm;
 pub mod billing;
 pub mod demo;
 pub mod expire_holds;
+pub mod mail;
 pub mod outdate_topups;
 pub mod publish;
 pub mod sweep;

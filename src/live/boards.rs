@@ -34,6 +34,13 @@ impl Boards {
         boards.get(ALL).cloned().into_iter().chain(own)
     }
 
+    /// Those that an order of this category is not on, and may have been on before it was edited.
+    pub(super) fn besides(&self, category: Option<&str>) -> Vec<Arc<Board>> {
+        let own = category.map(|slug| format!("category:{slug}"));
+        let is_other = |name: &str| name != ALL && Some(name) != own.as_deref();
+        self.0.load().iter().filter(|(name, _)| is_other(name)).map(|(_, board)| board.clone()).collect()
+    }
+
     pub(super) fn all(&self) -> Arc<ByName> {
         self.0.load_full()
     }

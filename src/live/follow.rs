@@ -144,6 +144,12 @@ fn apply_order(live: &Live, seq: Option<u64>, order: &Order) {
             (None, status) => replica.remove(order.id, order.version, Removal::from(status)),
         });
     }
+    if order.edited_version > 1 {
+        // It may have been of another category. A board that never had it only remembers that it has gone.
+        for board in live.shared.boards.besides(order.category.as_deref()) {
+            board.apply(seq, |replica| replica.remove(order.id, order.version, Removal::from(order.status)));
+        }
+    }
     tell_order(live, order);
 }
 

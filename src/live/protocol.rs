@@ -33,7 +33,7 @@ pub(super) enum Removal {
     Taken,
     Cancelled,
     Frozen,
-    /// Still open, but no longer among the newest.
+    /// Still open, but no longer among the newest, or of another category now.
     Window,
 }
 

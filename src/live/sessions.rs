@@ -33,7 +33,8 @@ pub struct Sessions {
 
 impl Sessions {
     pub(super) fn start(store: Store, hash: TokenHasher) -> Self {
-        let by_token = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
+        let by_token = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR);
+        let by_token = by_token.support_invalidation_closures().build();
         let ended = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(ENDED_FOR).build();
         Self { lookups: Lookups::start(move |hashes| look_up(store.clone(), hashes)), hash, by_token, ended }
     }
@@ -59,6 +60,11 @@ impl Sessions {
     /// Whether the session is known to have ended lately.
     pub(super) fn has_ended(&self, session_id: u64) -> bool {
         self.ended.contains_key(&session_id)
+    }
+
+    /// The user's name or address changed: this node reads their sessions anew, the others within half a minute.
+    pub fn reread(&self, user_id: u64) {
+        let _ = self.by_token.invalidate_entries_if(move |_, session| session.actor.user.id == user_id);
     }
 
     /// The session ended: its token is worth nothing from now on.

@@ -122,6 +122,19 @@ pub async fn end(connection: &mut MySqlConnection, id: u64, end: HoldEnd, at: Of
     Ok(end_all(connection, &[id], end, at).await? == 1)
 }
 
+/// Moves the amount of the order's active hold, which is `from`; false when it has no such hold.
+pub async fn adjust(connection: &mut MySqlConnection, order_id: u64, from: i64, by: i64) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("update holds set amount = amount + ?, adjusted = adjusted + ? where order_id = ? and state = 'active' and amount = ?")
+            .bind(by)
+            .bind(by)
+            .bind(order_id)
+            .bind(from)
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Ends the order's active hold; false when it has none.
 pub async fn end_of_order(connection: &mut MySqlConnection, order_id: u64, end: HoldEnd, at: OffsetDateTime) -> Result<bool, StoreError> {
     let ended = sqlx::query("update holds set state = ?, resolved_at = ? where order_id = ? and state = 'active'")

@@ -29,6 +29,13 @@ impl Known {
     }
 }
 
+impl Names {
+    /// The user is called otherwise now; other nodes follow when what they remember is a minute old.
+    pub(super) fn forget(&self, user_id: u64) {
+        self.0.invalidate(&user_id);
+    }
+}
+
 impl Store {
     pub(super) async fn names_of(&self, ids: Vec<u64>) -> Result<Known, StoreError> {
         let mut known = HashMap::new();

@@ -80,10 +80,17 @@ pub struct Finished<'a> {
 /// What is known under an id.
 pub struct Known {
     pub body_hash: Vec<u8>,
+    pub is_refused: bool,
     pub result: String,
 }
 
 impl Store {
+    /// What was answered under this id, if it was.
+    pub async fn known_operation(&self, id: &str) -> Result<Option<Known>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        Ok(known(&mut connection, &[id]).await?.remove(id))
+    }
+
     /// An operation's kind and answer; nothing for one that is not there or has none yet.
     pub async fn operation_result(&self, id: &str) -> Result<Option<String>, StoreError> {
         let found: Option<Option<String>> =
@@ -103,19 +110,19 @@ impl Store {
 /// Those of the ids that are committed.
 pub async fn known(connection: &mut MySqlConnection, ids: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
     let ids = padded(ids.to_vec());
-    let mut rows: Vec<(String, Vec<u8>, Option<String>)> = Vec::new();
+    let mut rows: Vec<(String, Vec<u8>, String, Option<String>)> = Vec::new();
     for some in parts(&ids) {
-        let mut query = QueryBuilder::<MySql>::new("select id, body_hash, result from operations where id in (");
+        let mut query = QueryBuilder::<MySql>::new("select id, body_hash, outcome, result from operations where id in (");
         let mut list = query.separated(", ");
         for id in some {
             list.push_bind(*id);
         }
         query.push(")");
-        rows.extend(query.build_query_as::<(String, Vec<u8>, Option<String>)>().fetch_all(&mut *connection).await?);
+        rows.extend(query.build_query_as::<(String, Vec<u8>, String, Option<String>)>().fetch_all(&mut *connection).await?);
     }
     rows.into_iter()
-        .map(|(id, body_hash, result)| match result {
-            Some(result) => Ok((id, Known { body_hash, result })),
+        .map(|(id, body_hash, outcome, result)| match result {
+            Some(result) => Ok((id, Known { body_hash, is_refused: outcome == "refused", result })),
             None => Err(StoreError::Corrupt(format!("operation {id} was committed without a result"))),
         })
         .collect()

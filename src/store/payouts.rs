@@ -4,7 +4,7 @@ use sqlx::{MySql, MySqlConnection, QueryBuilder};
 use time::OffsetDateTime;
 
 use super::history::{EntryRow, datetime};
-use super::{Store, StoreError};
+use super::{Store, StoreError, parts};
 use crate::domain::ledger::AccountKind;
 use crate::domain::payout::{PayoutDraft, PayoutStatus};
 use crate::domain::user::Party;
@@ -70,6 +70,15 @@ pub struct Total {
     pub amount: i64,
 }
 
+/// Something that came onto an account before a payout.
+#[derive(Clone, Copy, sqlx::FromRow)]
+pub struct Income {
+    place: u64,
+    seq: u64,
+    pub order_id: Option<u64>,
+    pub amount: i64,
+}
+
 impl Store {
     pub async fn payout(&self, id: u64) -> Result<Option<Payout>, StoreError> {
         let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
@@ -80,7 +89,9 @@ impl Store {
     /// The user's payouts with an id below `below`, newest first.
     pub async fn payouts_of(&self, user_id: u64, below: u64, limit: u32) -> Result<Vec<Payout>, StoreError> {
         let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
-        query.push(COLUMNS).push(" from payouts where user_id = ").push_bind(user_id).push(" and id < ").push_bind(below);
+        // Left alone MariaDB reads all of the user's and skips those above the page.
+        query.push(COLUMNS).push(" from payouts force index (of_user) where user_id = ").push_bind(user_id);
+        query.push(" and id < ").push_bind(below);
         query.push(" order by id desc limit ").push_bind(limit);
         self.payouts_by(query).await
     }
@@ -141,6 +152,35 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    /// The same for several payouts at once, each by its account and entry: of each, order and amount of what came.
+    pub async fn incomes_before(&self, places: &[(u64, u64)], limit: u32) -> Result<Vec<Vec<Income>>, StoreError> {
+        let mut found: Vec<Vec<Income>> = places.iter().map(|_| Vec::new()).collect();
+        let numbered: Vec<(usize, (u64, u64))> = places.iter().copied().enumerate().collect();
+        for some in parts(&numbered) {
+            let mut query: QueryBuilder<MySql> = QueryBuilder::new("");
+            for (number, (place, (account_id, before))) in some.iter().enumerate() {
+                query.push(if number == 0 { "(" } else { " union all (" });
+                query
+                    .push("select cast(")
+                    .push_bind(*place as u64)
+                    .push(" as unsigned) as place, seq, order_id, available_delta as amount");
+                query.push(" from entries where account_id = ").push_bind(*account_id);
+                query.push(" and seq < ").push_bind(*before).push(" and seq >= ").push_bind(before.saturating_sub(LOOK_BACK));
+                query.push(" and available_delta > 0 and held_delta = 0 order by seq desc limit ").push_bind(limit).push(")");
+            }
+            let rows: Vec<Income> = query.build_query_as().fetch_all(&self.pool).await?;
+            for income in rows {
+                if let Some(of_one) = usize::try_from(income.place).ok().and_then(|place| found.get_mut(place)) {
+                    of_one.push(income);
+                }
+            }
+        }
+        for of_one in &mut found {
+            of_one.sort_unstable_by_key(|income| std::cmp::Reverse(income.seq));
+        }
+        Ok(found)
     }
 
     async fn payouts_by(&self, mut query: QueryBuilder<MySql>) -> Result<Vec<Payout>, StoreError> {

@@ -95,10 +95,6 @@ impl Store {
         .await?)
     }
 
-    pub async fn insert_session(&self, session: &NewSession<'_>) -> Result<u64, StoreError> {
-        insert(&mut *self.pool.acquire().await?, session).await
-    }
-
     /// Ends a living session of this user; false when there is none.
     pub async fn end_session(&self, user_id: u64, session_id: u64, now: OffsetDateTime) -> Result<bool, StoreError> {
         let ended = sqlx::query("update sessions set ended_at = ? where id = ? and user_id = ? and ended_at is null")

@@ -12,6 +12,26 @@ pub struct UserRow {
     pub name: String,
     pub password_hash: String,
     pub is_admin: bool,
+    pub language: String,
+}
+
+/// What people see and set of themselves.
+#[derive(sqlx::FromRow)]
+pub struct OwnProfile {
+    pub email: String,
+    pub name: String,
+    pub about: String,
+    pub language: String,
+    pub sweeps_earnings: bool,
+}
+
+/// What is to be different; what is not named stays.
+#[derive(Default)]
+pub struct ProfileChange {
+    pub name: Option<String>,
+    pub about: Option<String>,
+    pub language: Option<&'static str>,
+    pub sweeps_earnings: Option<bool>,
 }
 
 pub struct NewUser<'a> {
@@ -24,7 +44,7 @@ pub struct NewUser<'a> {
 
 impl Store {
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, StoreError> {
-        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin from users where email = ? and closed_at is null")
+        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin, language from users where email = ? and closed_at is null")
             .bind(email)
             .fetch_optional(&self.pool)
             .await?)
@@ -44,9 +64,61 @@ impl Store {
         Ok(setting.unwrap_or(false))
     }
 
-    pub async fn set_sweeps_earnings(&self, user_id: u64, sweeps: bool) -> Result<(), StoreError> {
-        sqlx::query("update users set sweeps_earnings = ? where id = ?").bind(sweeps).bind(user_id).execute(&self.pool).await?;
+    pub async fn own_profile(&self, user_id: u64) -> Result<Option<OwnProfile>, StoreError> {
+        Ok(sqlx::query_as("select email, name, about, language, sweeps_earnings from users where id = ?")
+            .bind(user_id)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// The user's present password hash and address.
+    pub async fn user(&self, user_id: u64) -> Result<Option<UserRow>, StoreError> {
+        Ok(sqlx::query_as("select id, email, name, password_hash, is_admin, language from users where id = ? and closed_at is null")
+            .bind(user_id)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    pub async fn change_profile(&self, user_id: u64, change: &ProfileChange) -> Result<(), StoreError> {
+        sqlx::query(
+            "update users set name = coalesce(?, name), about = coalesce(?, about), language = coalesce(?, language), \
+             sweeps_earnings = coalesce(?, sweeps_earnings) where id = ?",
+        )
+        .bind(&change.name)
+        .bind(&change.about)
+        .bind(change.language)
+        .bind(change.sweeps_earnings)
+        .bind(user_id)
+        .execute(&self.pool)
+        .await?;
+        if change.name.is_some() {
+            self.names.forget(user_id);
+        }
         Ok(())
+    }
+}
+
+/// The user as they are, until the transaction ends: whoever changes how they sign in locks this row first, and whoever opens
+/// a session looks at it under this lock.
+pub async fn lock(connection: &mut MySqlConnection, user_id: u64) -> Result<Option<UserRow>, StoreError> {
+    Ok(sqlx::query_as("select id, email, name, password_hash, is_admin, language from users where id = ? and closed_at is null for update")
+        .bind(user_id)
+        .fetch_optional(connection)
+        .await?)
+}
+
+pub async fn set_password_hash(connection: &mut MySqlConnection, user_id: u64, hash: &str) -> Result<(), StoreError> {
+    sqlx::query("update users set password_hash = ? where id = ?").bind(hash).bind(user_id).execute(connection).await?;
+    Ok(())
+}
+
+/// False when the address belongs to somebody else.
+pub async fn set_email(connection: &mut MySqlConnection, user_id: u64, email: &str) -> Result<bool, StoreError> {
+    let set = sqlx::query("update users set email = ? where id = ?").bind(email).bind(user_id).execute(connection).await;
+    match set.map_err(StoreError::from) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_duplicate() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -69,15 +141,23 @@ pub async fn close(connection: &mut MySqlConnection, user_id: u64, at: OffsetDat
     Ok(true)
 }
 
-/// Ends every living session of the user; which they were.
-pub async fn end_all_sessions(connection: &mut MySqlConnection, user_id: u64, at: OffsetDateTime) -> Result<Vec<u64>, StoreError> {
-    let living: Vec<u64> = sqlx::query_scalar("select id from sessions where user_id = ? and ended_at is null for update")
+/// Ends every living session of the user but this one; which they were.
+pub async fn end_sessions_but(
+    connection: &mut MySqlConnection,
+    user_id: u64,
+    kept: Option<u64>,
+    at: OffsetDateTime,
+) -> Result<Vec<u64>, StoreError> {
+    let kept = kept.unwrap_or(0);
+    let living: Vec<u64> = sqlx::query_scalar("select id from sessions where user_id = ? and ended_at is null and id <> ? for update")
         .bind(user_id)
+        .bind(kept)
         .fetch_all(&mut *connection)
         .await?;
-    sqlx::query("update sessions set ended_at = ? where user_id = ? and ended_at is null")
+    sqlx::query("update sessions set ended_at = ? where user_id = ? and ended_at is null and id <> ?")
         .bind(at)
         .bind(user_id)
+        .bind(kept)
         .execute(connection)
         .await?;
     Ok(living)

@@ -22,7 +22,7 @@ const HISTOGRAMS: [(&str, Unit, &str); 6] = [
     ("orderboard_billing_group_size", Unit::Count, "Billing commands done in one transaction"),
 ];
 
-const COUNTERS: [(&str, &str); 40] = [
+const COUNTERS: [(&str, &str); 44] = [
     // The feed.
     ("orderboard_frames_written_total", "Frames of boards written to websockets"),
     ("orderboard_changes_written_total", "Changes in the frames that were written"),
@@ -52,6 +52,11 @@ const COUNTERS: [(&str, &str); 40] = [
     ("orderboard_outbox_dropped_total", "Changes left to the sweep: too many waited to be published"),
     ("orderboard_billing_responses_dropped_total", "Billing responses dropped from a full stream"),
     ("orderboard_billing_notes_dropped_total", "Notes on billing commands dropped: too many waited"),
+    ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
+    // Mail.
+    ("orderboard_mail_sent_total", "Letters that the mail server took"),
+    ("orderboard_mail_retries_total", "Attempts to send a letter that failed and are made again"),
+    ("orderboard_mail_dead_total", "Letters given up"),
     // Faults.
     ("orderboard_panics_total", "Requests that ended in a panic"),
     ("orderboard_database_unavailable_total", "Requests refused because MySQL did not answer"),

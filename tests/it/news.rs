@@ -214,6 +214,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         auto_confirm_after: Duration::from_secs(60),
         session_lifetime: Duration::from_secs(60),
         topups: TopupConfig::default(),
+        public_url: None,
     };
     let flow = Flow::start(store, outbox, None, config).await.unwrap();
     let (customer, executor) = (node.customer(1_000_000).await, node.executor().await);

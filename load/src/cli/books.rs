@@ -1,4 +1,4 @@
-//! Money: how fast it moves, whether it is kept, and a long past of it.
+//! Money: how fast it moves, whether it is kept; and a long past of money and of orders.
 
 use clap::Args;
 
@@ -62,4 +62,24 @@ impl Default for Speed {
 pub(crate) struct History {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     pub(crate) entries: u64,
+}
+
+/// Every list over a full database, at any depth
+///
+/// Fills the database of a server of its own with orders, and with payouts, top-ups and entries of the same people; one of
+/// them has half of everything. Then asks for pages at random depths.
+#[derive(Args, Clone)]
+pub(crate) struct Lists {
+    /// Orders that wait for a taker; a fifth as many more are frozen or in work
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    pub(crate) open: u64,
+    /// Orders that have come to their end
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+    pub(crate) finished: u64,
+    /// Calls for each list
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(20..=100_000))]
+    pub(crate) calls: u64,
+    /// The 99th percentile that every list is held to, in ms
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) limit_ms: u64,
 }

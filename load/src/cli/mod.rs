@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::beside::{Fanout, Peers, TcpFloor};
-pub(crate) use self::books::{History, Money, Speed};
+pub(crate) use self::books::{History, Lists, Money, Speed};
 pub(crate) use self::endurance::{Feed, Soak};
 pub(crate) use self::races::{Bench, Floor, Herd, Takers};
 pub(crate) use self::watching::{Idle, Slow, Storm, WatchPart, Watchers};
@@ -69,6 +69,7 @@ pub(crate) enum Command {
     Money(Money),
     Feed(Feed),
     History(History),
+    Lists(Lists),
     Watchers(Watchers),
     #[command(hide = true)]
     WatchPart(WatchPart),

@@ -6,20 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::mysql::MySqlPool;
 use tokio::task::JoinSet;
 
 use crate::Run;
+use crate::bulk::{self, CHUNK, NUMBERS, run_sql};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::server::Token;
 
-/// Rows of one INSERT. Each chunk is one transaction over three tables.
-const CHUNK: u64 = 10_000;
 /// Who write at the same time.
 const WRITERS: usize = 2;
-const NUMBERS: &str = "orderboard_load_numbers";
 /// Entries lie evenly over this time up to now.
 const SPAN_US: u64 = 365 * 86_400 * 1_000_000;
 /// Odd entries put this in, even ones take that out.
@@ -54,7 +51,7 @@ pub(super) fn available_after(seq: u64) -> u64 {
 }
 
 pub(super) async fn fill(database: &MySqlPool, owners: &[Token], history: History, run: &Run) -> Result<(), Error> {
-    make_numbers(database).await?;
+    bulk::make_numbers(database).await?;
     let mut accounts = Vec::new();
     for owner in owners {
         accounts.push(make_account(database, owner.user_id, history).await?);
@@ -84,28 +81,7 @@ pub(super) async fn fill(database: &MySqlPool, owners: &[Token], history: Histor
     while let Some(done) = writers.join_next().await {
         done??;
     }
-    let mut connection = database.acquire().await?;
-    run_sql(&mut connection, format!("drop table {NUMBERS}")).await?;
-    for table in ["accounts", "operations", "entries", "system_entries"] {
-        // It answers with rows.
-        connection.fetch_all(AssertSqlSafe(format!("analyze table {table}"))).await?;
-    }
-    Ok(())
-}
-
-/// The numbers from 0 to below `CHUNK`.
-async fn make_numbers(database: &MySqlPool) -> Result<(), Error> {
-    let mut connection = database.acquire().await?;
-    run_sql(&mut connection, format!("drop table if exists {NUMBERS}")).await?;
-    run_sql(&mut connection, format!("create table {NUMBERS} (n bigint unsigned not null primary key)")).await?;
-    run_sql(&mut connection, format!("insert into {NUMBERS} values (0)")).await?;
-    let mut have = 1;
-    while have < CHUNK {
-        let copy = format!("insert into {NUMBERS} select n + {have} from {NUMBERS} where n + {have} < {CHUNK}");
-        run_sql(&mut connection, copy).await?;
-        have *= 2;
-    }
-    Ok(())
+    bulk::done(database, &["accounts", "operations", "entries", "system_entries"]).await
 }
 
 /// As it is when all its entries are there.
@@ -125,6 +101,7 @@ async fn make_account(database: &MySqlPool, user_id: u64, history: History) -> R
     Ok(sqlx::query_scalar(find).bind(user_id).fetch_one(database).await?)
 }
 
+/// One transaction over three tables.
 async fn write(database: &MySqlPool, account: u64, places: std::ops::Range<u64>, history: History) -> Result<(), Error> {
     let History { start_us, step_us, .. } = history;
     let (from, count) = (places.start + 1, places.end - places.start);
@@ -154,12 +131,6 @@ async fn write(database: &MySqlPool, account: u64, places: std::ops::Range<u64>,
         run_sql(&mut transaction, sql).await?;
     }
     Ok(transaction.commit().await?)
-}
-
-/// Every part of it is a number or a name of ours.
-async fn run_sql(connection: &mut MySqlConnection, sql: String) -> Result<(), Error> {
-    connection.execute(AssertSqlSafe(sql)).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -97,6 +97,7 @@ fn ready(row: BoardRow, bytes: usize) -> Result<Row, Error> {
         confirm_by_ms: None,
         created_at: created_at.map_err(|error| Error::Server(error.to_string()))?,
         accepted_at: None,
+        edited_version: 1,
     };
     let text = serde_json::to_string(&order)?;
     let head = format!(r#"{{"id":{},"version":{}"#, row.id, row.version);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Change, Step, claim, conclude, first_odd};
 use crate::domain::billing::HoldEnd;
+use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{Order, Status};
@@ -97,7 +98,7 @@ impl Flow {
         if let Some(odd) = self.any_odd(&accounts).await? {
             return Ok(odd);
         }
-        let settled = self.settle(&order).await?;
+        let settled = self.settle(&order, &NewEvent::new(id, EventKind::Confirmed, None, now())).await?;
         let (before, after) = (json!({"status": order.status}), json!({"status": settled.order.status}));
         Ok(Step::Mended(Change { operation_id: format!("settle:{id}"), before, after, touched: Vec::new() }))
     }

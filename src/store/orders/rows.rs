@@ -10,7 +10,7 @@ use crate::store::names::Known;
 
 /// In the order in which [`OrderRow`] reads them.
 pub(in crate::store) const COLUMNS: &str = "id, version, status, title, category, price, payout, commission, rate_bp, currency, customer_id, \
-     executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by";
+     executor_id, assignment, acceptance, applicants, created_at, accepted_at, submitted_at, finished_at, confirm_by, edited_version";
 
 /// Not yet with the names of its people.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct OrderRow {
     submitted_at: Option<OffsetDateTime>,
     finished_at: Option<OffsetDateTime>,
     confirm_by: Option<OffsetDateTime>,
+    edited_version: u64,
 }
 
 /// By place and not by name: looking twenty names up costs more than reading what they name.
@@ -61,6 +62,7 @@ impl sqlx::FromRow<'_, MySqlRow> for OrderRow {
             submitted_at: row.try_get(17)?,
             finished_at: row.try_get(18)?,
             confirm_by: row.try_get(19)?,
+            edited_version: row.try_get(20)?,
         })
     }
 }
@@ -106,6 +108,7 @@ impl OrderRow {
             confirm_by_ms: self.confirm_by.map(unix_ms),
             created_at: self.created_at,
             accepted_at: self.accepted_at,
+            edited_version: self.edited_version,
         })
     }
 }

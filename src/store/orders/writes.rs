@@ -5,9 +5,10 @@ use sqlx::MySqlConnection;
 use time::OffsetDateTime;
 
 use crate::domain::commission::{Policy, Split};
+use crate::domain::edit::Edited;
 use crate::domain::money::Currency;
-use crate::domain::order::{Acceptance, Assignment, Status};
-use crate::store::{Store, StoreError};
+use crate::domain::order::{Acceptance, Assignment, Order};
+use crate::store::StoreError;
 
 pub struct NewOrder<'a> {
     pub customer_id: u64,
@@ -51,62 +52,93 @@ pub async fn insert(connection: &mut MySqlConnection, order: &NewOrder<'_>) -> R
     Ok(id)
 }
 
-pub async fn freeze(store: &Store, order_id: u64, customer_id: u64) -> Result<bool, StoreError> {
+/// Writes what an open or frozen order says now. False when it is not as it was read.
+pub async fn edit(connection: &mut MySqlConnection, order: &Order, edited: &Edited) -> Result<bool, StoreError> {
+    let version = order.version + 1;
+    let done = sqlx::query(
+        "update orders set title = ?, category = ?, price = ?, payout = ?, commission = ?, version = ?, edited_version = ? \
+         where id = ? and customer_id = ? and version = ? and status in ('open', 'frozen')",
+    )
+    .bind(&edited.title)
+    .bind(&edited.category)
+    .bind(edited.split.price)
+    .bind(edited.split.payout)
+    .bind(edited.split.commission)
+    .bind(version)
+    .bind(version)
+    .bind(order.id)
+    .bind(order.customer.id)
+    .bind(order.version)
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
+    sqlx::query("update order_texts set description = ? where order_id = ?")
+        .bind(&edited.description)
+        .bind(order.id)
+        .execute(connection)
+        .await?;
+    Ok(true)
+}
+
+pub async fn freeze(connection: &mut MySqlConnection, order_id: u64, customer_id: u64) -> Result<bool, StoreError> {
     let done =
         sqlx::query("update orders set status = 'frozen', version = version + 1 where id = ? and customer_id = ? and status = 'open'")
             .bind(order_id)
             .bind(customer_id)
-            .execute(&store.pool)
+            .execute(connection)
             .await?;
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn unfreeze(store: &Store, order_id: u64, customer_id: u64) -> Result<bool, StoreError> {
+pub async fn unfreeze(connection: &mut MySqlConnection, order_id: u64, customer_id: u64) -> Result<bool, StoreError> {
     let done =
         sqlx::query("update orders set status = 'open', version = version + 1 where id = ? and customer_id = ? and status = 'frozen'")
             .bind(order_id)
             .bind(customer_id)
-            .execute(&store.pool)
+            .execute(connection)
             .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// The executor gives up: the order is open again, as if it had not been taken.
-pub async fn abandon(store: &Store, order_id: u64, executor_id: u64) -> Result<bool, StoreError> {
+pub async fn abandon(connection: &mut MySqlConnection, order_id: u64, executor_id: u64) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'open', executor_id = null, accepted_at = null, version = version + 1 \
          where id = ? and executor_id = ? and status = 'in_work'",
     )
     .bind(order_id)
     .bind(executor_id)
-    .execute(&store.pool)
+    .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Hands in work that the customer confirms, at the latest by `confirm_by`. Within a transaction with its report.
-pub async fn submit(
-    connection: &mut MySqlConnection,
-    order_id: u64,
-    executor_id: u64,
-    at: OffsetDateTime,
-    confirm_by: OffsetDateTime,
-    report: &str,
-) -> Result<bool, StoreError> {
+/// Work that is handed in, to be confirmed by the customer at the latest at `confirm_by`.
+pub struct Submission<'a> {
+    pub order_id: u64,
+    pub executor_id: u64,
+    pub at: OffsetDateTime,
+    pub confirm_by: OffsetDateTime,
+    pub report: &'a str,
+}
+
+pub async fn submit(connection: &mut MySqlConnection, work: &Submission<'_>) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'submitted', submitted_at = ?, confirm_by = ?, version = version + 1 \
          where id = ? and executor_id = ? and status = 'in_work' and acceptance = 'confirm'",
     )
-    .bind(at)
-    .bind(confirm_by)
-    .bind(order_id)
-    .bind(executor_id)
+    .bind(work.at)
+    .bind(work.confirm_by)
+    .bind(work.order_id)
+    .bind(work.executor_id)
     .execute(&mut *connection)
     .await?;
     if done.rows_affected() != 1 {
         return Ok(false);
     }
-    sqlx::query("update order_texts set report = ? where order_id = ?").bind(report).bind(order_id).execute(connection).await?;
+    sqlx::query("update order_texts set report = ? where order_id = ?").bind(work.report).bind(work.order_id).execute(connection).await?;
     Ok(true)
 }
 
@@ -127,30 +159,34 @@ pub async fn reject(connection: &mut MySqlConnection, order_id: u64, customer_id
     Ok(true)
 }
 
-pub async fn cancel(connection: &mut MySqlConnection, order_id: u64, customer_id: u64, at: OffsetDateTime) -> Result<bool, StoreError> {
+/// Of the price that was read: an edit in between is seen by its version.
+pub async fn cancel(connection: &mut MySqlConnection, order: &Order, at: OffsetDateTime) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'cancelled', finished_at = ?, version = version + 1 \
-         where id = ? and customer_id = ? and status in ('open', 'frozen')",
+         where id = ? and customer_id = ? and edited_version = ? and status in ('open', 'frozen')",
     )
     .bind(at)
-    .bind(order_id)
-    .bind(customer_id)
+    .bind(order.id)
+    .bind(order.customer.id)
+    .bind(order.edited_version)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// The order is done, from `from` (submitted when confirmed, in work when it settles itself). Money moves in the same
-/// transaction.
-pub async fn finish(connection: &mut MySqlConnection, order_id: u64, from: Status, at: OffsetDateTime) -> Result<bool, StoreError> {
+/// The order is done, as it was read (submitted when confirmed, in work when it settles itself): of the price and for the
+/// executor that it had then. Money moves in the same transaction.
+pub async fn finish(connection: &mut MySqlConnection, order: &Order, at: OffsetDateTime) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'done', submitted_at = coalesce(submitted_at, ?), finished_at = ?, confirm_by = null, \
-         version = version + 1 where id = ? and status = ?",
+         version = version + 1 where id = ? and status = ? and edited_version = ? and executor_id = ?",
     )
     .bind(at)
     .bind(at)
-    .bind(order_id)
-    .bind(from.as_str())
+    .bind(order.id)
+    .bind(order.status.as_str())
+    .bind(order.edited_version)
+    .bind(order.executor.as_ref().map(|executor| executor.id))
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -34,7 +34,7 @@ fn mended(slug: &'static str, subject: impl Into<String>, implied: &'static [&'s
 /// The catalogue of damages to a system that has lived; `wallet` and `earnings` are the customer's and the executor's.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
-    let Lived { open, in_work, submitted, done, cancelled, received, created, asked, paid, hold, .. } = *at;
+    let Lived { open, in_work, submitted, done, cancelled, edited, received, created, asked, paid, hold, .. } = *at;
     let (customer, executor) = (at.customer.id, at.executor.id);
     let order = |id: u64| format!("order {id}");
     let account = |id: u64| format!("account {id}");
@@ -293,6 +293,18 @@ pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
             order(open),
             &[],
             &[&format!("update entries set order_id = {open} where operation_id = 'release:{cancelled}'")],
+        ),
+        left(
+            "order_amount",
+            order(edited),
+            &[],
+            &[&format!("update entries set order_id = null where order_id = {edited} and kind = 'adjust' and held_delta < 0")],
+        ),
+        left(
+            "order_amount",
+            order(done),
+            &["order_captured", "executor_paid"],
+            &[&format!("update orders set price = price + 1, payout = payout + 1 where id = {done}")],
         ),
         left(
             "executor_paid",

@@ -15,6 +15,8 @@ pub(super) struct Lived {
     pub(super) submitted: u64,
     pub(super) done: u64,
     pub(super) cancelled: u64,
+    /// Its price was moved up, and then down a little.
+    pub(super) edited: u64,
     /// Top-ups.
     pub(super) received: u64,
     pub(super) created: u64,
@@ -36,6 +38,11 @@ impl Lived {
                 app.act(who, order, step).await.expect(200);
             }
             orders.push(order);
+        }
+        let edited = app.order(&customer, 10_000).await;
+        for (version, price) in [(1, 20_000), (2, 15_000)] {
+            let path = format!("/api/orders/{edited}");
+            app.call("PATCH", &path, Some(&customer.token), &json!({"version": version, "price": price})).await.expect(200);
         }
         let mut topups = Vec::new();
         for _ in 0..2 {
@@ -61,6 +68,7 @@ impl Lived {
             submitted,
             done,
             cancelled,
+            edited,
             received: topups[0],
             created: topups[1],
             asked: payouts[0],

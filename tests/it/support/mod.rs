@@ -10,6 +10,7 @@ pub(crate) mod market;
 pub(crate) mod node;
 pub(crate) mod pair;
 mod people;
+pub(crate) mod post_office;
 pub(crate) mod raw;
 pub(crate) mod redises;
 mod scene;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderboard::app::{App, AppConfig, Farewell};
-use orderboard::config::{Gateway, Limits, PayoutArgs};
+use orderboard::config::{Gateway, Limits, MailArgs, PayoutArgs};
 use orderboard::http::{Mode, Port};
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
@@ -90,6 +91,7 @@ impl TestApp {
             },
             payouts: PayoutArgs { payout_min: 100, payout_methods: vec!["card".to_owned(), "sbp".to_owned()] },
             gateway: Gateway::default(),
+            mail: MailArgs::default(),
         };
         change(&mut config);
         Self::run_node(config, Some(Arc::new(database))).await

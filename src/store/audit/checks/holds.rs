@@ -36,15 +36,15 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         slug: "hold_entry",
-        name: "each hold was made with an entry of its amount on its account",
+        name: "each hold was made with an entry of its amount, less what it was moved by since, on its account",
         advice: "compare the hold with the entries of the operation that made it: one of the two was changed",
         repair: None,
         noun: "hold",
         source: Source::Sql(
-            "select cast(h.id as char), concat('amount ', h.amount, ' on account ', h.account_id, '; entry: ', \
+            "select cast(h.id as char), concat('amount ', h.amount, ', moved by ', h.adjusted, ', on account ', h.account_id, '; entry: ', \
                     coalesce(concat(e.held_delta, ' on account ', e.account_id), 'none')) \
              from holds h left join entries e on e.operation_id = h.operation_id and e.held_delta > 0 \
-             where h.operation_id is not null and (e.seq is null or e.held_delta <> h.amount or e.account_id <> h.account_id)",
+             where h.operation_id is not null and (e.seq is null or e.held_delta + h.adjusted <> h.amount or e.account_id <> h.account_id)",
         ),
     },
     Check {

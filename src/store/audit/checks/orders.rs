@@ -63,6 +63,14 @@ pub(super) const CHECKS: &[Check] = &[
         source: Source::Walk,
     },
     Check {
+        slug: "order_amount",
+        name: "what was held for an order, and moved when it was edited, is its price, and so is what was captured or released",
+        advice: BOOKS,
+        repair: None,
+        noun: "order",
+        source: Source::Walk,
+    },
+    Check {
         slug: "executor_paid",
         name: "each executor was paid what the order says",
         advice: BOOKS,

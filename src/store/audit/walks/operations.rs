@@ -98,8 +98,8 @@ fn judge(id: &str, operation: Option<&OperationRow>, parts: &[PartRow], gathered
     }
     let Some(operation) = operation.filter(|_| is_done) else { return };
     match shape(&operation.kind) {
-        Some(_) if !parts.iter().any(|part| part.is_line == 0) => add("operation_empty", operation.kind.clone()),
-        Some(Shape { entries, lines }) => {
+        Some(shape) if !shape.may_be_empty && !parts.iter().any(|part| part.is_line == 0) => add("operation_empty", operation.kind.clone()),
+        Some(Shape { entries, lines, .. }) => {
             let odd = parts.iter().find(|part| !if part.is_line == 0 { entries } else { lines }.contains(&part.kind.as_str()));
             if let Some(odd) = odd {
                 let what = if odd.is_line == 0 { "an entry" } else { "a line" };
@@ -127,6 +127,8 @@ fn sums(parts: &[PartRow]) -> Vec<(&str, i128)> {
 
 /// What an operation that moves money may write.
 struct Shape {
+    /// It may have moved nothing.
+    may_be_empty: bool,
     entries: &'static [&'static str],
     lines: &'static [&'static str],
 }
@@ -141,10 +143,11 @@ fn shape(kind: &str) -> Option<Shape> {
         "debit" => (&["debit"], &["gateway"]),
         "transfer" => (&["transfer"], &[]),
         "sweep" => (&["sweep"], &[]),
+        "edit_order" => (&["adjust"], &[]),
         "withdrawal" => (&["withdrawal"], &["payouts"]),
         _ => return None,
     };
-    Some(Shape { entries, lines })
+    Some(Shape { may_be_empty: kind == "edit_order", entries, lines })
 }
 
 /// Kinds that must not move money.

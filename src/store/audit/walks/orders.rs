@@ -16,6 +16,7 @@ const ORDERS_A_STEP: usize = 500_000;
 struct OrderRow {
     id: u64,
     status: String,
+    price: i64,
     payout: i64,
     executor_id: Option<u64>,
 }
@@ -25,6 +26,7 @@ struct EntryRow {
     order_id: u64,
     kind: String,
     amount: i64,
+    held: i64,
     user_id: Option<u64>,
 }
 
@@ -34,6 +36,10 @@ struct Moved {
     holds: u32,
     captures: u32,
     releases: u32,
+    /// What was held and moved since, before its end.
+    held: i64,
+    /// What its end took off.
+    ended: i64,
     payments: u32,
     paid: i64,
     /// Who was paid; whoever was paid last where that is not the executor alone.
@@ -43,11 +49,12 @@ struct Moved {
 pub(in crate::store::audit) async fn orders(snapshot: &mut MySqlConnection, gathered: &mut Gathered) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
-        let orders: Vec<OrderRow> = sqlx::query_as("select id, status, payout, executor_id from orders where id > ? order by id limit ?")
-            .bind(after)
-            .bind(ORDERS_A_STEP as u64)
-            .fetch_all(&mut *snapshot)
-            .await?;
+        let orders: Vec<OrderRow> =
+            sqlx::query_as("select id, status, price, payout, executor_id from orders where id > ? order by id limit ?")
+                .bind(after)
+                .bind(ORDERS_A_STEP as u64)
+                .fetch_all(&mut *snapshot)
+                .await?;
         let Some(last) = orders.last().map(|order| order.id) else { return Ok(()) };
         let moved = moved(snapshot, &orders, (after, last)).await?;
         for (order, moved) in orders.iter().zip(&moved) {
@@ -61,7 +68,7 @@ pub(in crate::store::audit) async fn orders(snapshot: &mut MySqlConnection, gath
 async fn moved(snapshot: &mut MySqlConnection, orders: &[OrderRow], (after, last): (u64, u64)) -> Result<Vec<Moved>, StoreError> {
     let mut all: Vec<Moved> = orders.iter().map(|_| Moved::default()).collect();
     let mut entries = sqlx::query_as::<_, EntryRow>(
-        "select e.order_id, e.kind, e.available_delta + e.held_delta amount, a.user_id from entries e \
+        "select e.order_id, e.kind, e.available_delta + e.held_delta amount, e.held_delta held, a.user_id from entries e \
          left join accounts a on a.id = e.account_id and e.kind = 'payout' \
          where e.order_id > ? and e.order_id <= ?",
     )
@@ -73,9 +80,19 @@ async fn moved(snapshot: &mut MySqlConnection, orders: &[OrderRow], (after, last
         let Ok(place) = orders.binary_search_by_key(&entry.order_id, |order| order.id) else { continue };
         let moved = &mut all[place];
         match entry.kind.as_str() {
-            "hold" => moved.holds += 1,
-            "capture" => moved.captures += 1,
-            "release" => moved.releases += 1,
+            "hold" => {
+                moved.holds += 1;
+                moved.held = moved.held.saturating_add(entry.held);
+            }
+            "adjust" => moved.held = moved.held.saturating_add(entry.held),
+            "capture" => {
+                moved.captures += 1;
+                moved.ended = moved.ended.saturating_sub(entry.held);
+            }
+            "release" => {
+                moved.releases += 1;
+                moved.ended = moved.ended.saturating_sub(entry.held);
+            }
             "payout" => {
                 moved.payments += 1;
                 moved.paid = moved.paid.saturating_add(entry.amount);
@@ -98,6 +115,13 @@ fn judge(order: &OrderRow, moved: &Moved, gathered: &mut Gathered) {
     if (moved.holds, moved.captures, moved.releases) != (1, captures, releases) {
         gathered.add("order_moves", order.id.to_string(), || {
             format!("{}, held {} times, captured {}, released {}", order.status, moved.holds, moved.captures, moved.releases)
+        });
+    }
+    // How often it ended is told above.
+    let due = order.price.saturating_mul(i64::from(moved.captures + moved.releases));
+    if moved.held != order.price || moved.ended != due {
+        gathered.add("order_amount", order.id.to_string(), || {
+            format!("{}, price {}, held {}, captured or released {}", order.status, order.price, moved.held, moved.ended)
         });
     }
     let is_paid_right = match order.status.as_str() {

@@ -1,0 +1,66 @@
+//! Changing what one signs in with, and the way back in for whoever has forgotten it.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::Api;
+use super::caller::Caller;
+use super::error::{Answer, accepted_json, no_content};
+use super::extract::Json;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    current: String,
+    new: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEmail {
+    password: String,
+    email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forgot {
+    email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reset {
+    token: String,
+    password: String,
+}
+
+pub(super) async fn change_password(State(api): State<Api>, Caller(session): Caller, Json(body): Json<NewPassword>) -> Answer {
+    let ended = api.flow.change_password(&session.actor, body.current, body.new).await?;
+    forget(&api, &ended);
+    Ok(no_content())
+}
+
+pub(super) async fn change_email(State(api): State<Api>, Caller(session): Caller, Json(body): Json<NewEmail>) -> Answer {
+    let ended = api.flow.change_email(&session.actor, body.password, &body.email).await?;
+    forget(&api, &ended);
+    api.live.sessions().reread(session.actor.user.id);
+    Ok(no_content())
+}
+
+/// The same answer, as soon, whether the address is known or not.
+pub(super) async fn forgot(State(api): State<Api>, Json(body): Json<Forgot>) -> Answer {
+    api.flow.forgot_password(&body.email)?;
+    Ok(accepted_json(&serde_json::json!({})))
+}
+
+pub(super) async fn reset(State(api): State<Api>, Json(body): Json<Reset>) -> Answer {
+    let ended = api.flow.reset_password(&body.token, body.password).await?;
+    forget(&api, &ended);
+    Ok(no_content())
+}
+
+/// This node forgets the sessions before it answers; the others follow with the news.
+fn forget(api: &Api, ended: &[u64]) {
+    ended.iter().for_each(|session_id| api.live.sessions().forget(*session_id));
+}
