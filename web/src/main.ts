@@ -1,6 +1,6 @@
 import './app.css';
 import { mount } from 'svelte';
-import { toast } from 'svelte-sonner';
+import { toast } from './lib/toast.svelte';
 import App from './App.svelte';
 import { t } from './i18n/index.svelte';
 import { session } from './state/session.svelte';

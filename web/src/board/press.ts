@@ -1,5 +1,5 @@
 /** What the page does around a press of Accept: say the result, once, to eyes and ears. */
-import { toast } from 'svelte-sonner';
+import { toast } from '../lib/toast.svelte';
 import { language, t } from '../i18n/index.svelte';
 import { navigate } from '../routes';
 import { announcer } from '../state/announcer.svelte';

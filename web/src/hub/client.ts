@@ -2,9 +2,7 @@
  * A tab's end of the hub: finds or makes the worker, keeps it honest, falls back to a hub of its own.
  */
 import workerUrl from './worker?sharedworker&url';
-import { Hub } from './hub';
 import type { HubMessage, TabMessage } from './messages';
-import { openSocket, unpack } from './platform';
 
 const PING_MS = 5_000;
 const PONG_MS = 3_000;
@@ -162,12 +160,10 @@ export class HubClient {
   };
 }
 
-/** The same hub in this page, over a channel of its own. */
+/** The same hub in this page, over a channel of its own. Few browsers need it: it is not of the first load. */
 function ownHubPort(): TabPort {
   const { port1, port2 } = new MessageChannel();
-  const hub = new Hub({ open: openSocket, unpack, whenReleased: () => {}, idle: () => port1.close() });
-  hub.attach(port1 as never);
-  port1.start();
+  void import('./own').then(({ serve }) => serve(port1));
   port2.start();
   return port2 as TabPort;
 }

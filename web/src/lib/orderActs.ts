@@ -1,7 +1,7 @@
 /** What may be done with an order, by whom, in which state, and what has to be asked first. */
 import type { Question } from '../components/AskDialog.svelte';
 import type { OwnOrder } from '../hub/protocol';
-import type { Dictionary } from '../i18n/en';
+import type { OrdersTexts } from '../i18n/orders.en';
 
 export type Act = 'freeze' | 'unfreeze' | 'cancel' | 'confirm' | 'reject' | 'submit' | 'abandon';
 
@@ -20,8 +20,8 @@ export function actsFor(order: Party, meId: number | undefined, role: string | n
 }
 
 /** `null`: nothing to ask, the act is free and can be undone. */
-export function questionFor(act: Act, order: OwnOrder, dictionary: Dictionary, money: (minor: number) => string): Question | null {
-  const { ask } = dictionary.order;
+export function questionFor(act: Act, order: OwnOrder, texts: OrdersTexts, money: (minor: number) => string): Question | null {
+  const { ask } = texts.order;
   switch (act) {
     case 'cancel':
       return { title: ask.cancel.title, text: ask.cancel.text(money(order.price)), yes: ask.cancel.yes, danger: true };

@@ -1,5 +1,5 @@
 /** Money that work has brought is told at once, with the way to its ledger line. */
-import { toast } from 'svelte-sonner';
+import { toast } from '../lib/toast.svelte';
 import { language, t } from '../i18n/index.svelte';
 import { formatMoney } from '../lib/money';
 import { navigate } from '../routes';
@@ -22,7 +22,7 @@ export function watchEarnings(): void {
     const earned = total - (before.get(account.currency) ?? total);
     before.set(account.currency, total);
     if (earned <= 0) return;
-    toast.success(t().balance.earned(formatMoney(earned, account.currency, language.current)), {
+    toast.success(t().common.earned(formatMoney(earned, account.currency, language.current)), {
       action: { label: t().nav.balance, onClick: () => void navigate('/balance', { search: { account: 'earnings' } }) },
     });
   });
