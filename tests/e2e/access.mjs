@@ -21,16 +21,16 @@ async function everyPage({ server, browser }) {
   const topup = await server.api(customer, 'POST', '/api/topups', { amount: 5_000 });
   await server.api(customer, 'POST', '/api/payouts', { amount: 10_000, account: 'wallet', method: 'card', destination: '2200 1234 1234 5678' });
   const visits = [
-    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1']] },
+    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/forgot', '#email'], ['/reset#token', '#password'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1']] },
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
-        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/security', '[data-sessions]'], [topup.pay_url, '[data-pay]'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], [topup.pay_url, '[data-pay]'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
     { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]']] },
-    { who: admin, name: 'admin', paths: [['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
+    { who: admin, name: 'admin', paths: [['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
   const found = [];
   for (const look of LOOKS) {

@@ -44,6 +44,97 @@ async function sessions({ server, browser }) {
   assert.equal((await server.api(here, 'GET', '/api/sessions')).items.length, 1);
 }
 
+async function passwords({ server, browser }) {
+  const person = await registered(server, 'Changing');
+  const here = await signedIn(server, person, 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0');
+  const other = await signedIn(server, person, PHONE_AGENT);
+  const away = await browser.tab(await browser.person(other), '/', [/status of 401/]);
+  const page = await browser.tab(await browser.person(here), '/settings/security', [/status of 40[139]/]);
+  await Promise.all([live(away), live(page)]);
+  const form = page.locator('[data-password-form]');
+  await page.locator('#password-current').fill('wrong horse');
+  await page.locator('#password-new').fill('battery staple');
+  await form.locator('button').click();
+  await form.locator('[data-problem="wrong_password"]').waitFor();
+  await page.locator('#password-current').fill(person.password);
+  await form.locator('button').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  await away.locator('header a[href="/login"]').waitFor();
+  assert.equal(await page.locator('[data-session]').count(), 1);
+
+  const email = `moved-${Date.now()}@example.org`;
+  await page.locator('#email-new').fill(email);
+  await page.locator('#email-password').fill('battery staple');
+  await page.locator('[data-email-form] button').click();
+  await page.locator('[data-email-form]').filter({ hasText: email }).waitFor();
+  assert.deepEqual(await browser.accessible(page, 'security'), []);
+  await browser.shot(page, 'security');
+  await signedIn(server, { ...person, email, password: 'battery staple' }, 'curl/8.5.0');
+
+  const lost = await browser.tab(await browser.person(null), '/login', [/status of 4/]);
+  await lost.locator('a[href="/forgot"]').click();
+  await lost.locator('#email').fill(email);
+  await lost.locator('form button').click();
+  // This server sends no mail, and says so.
+  await lost.locator('[data-problem="no_mail"], [data-sent]').waitFor();
+  assert.deepEqual(await browser.accessible(lost, 'forgot'), []);
+  await lost.goto(`${server.url}/reset#no-such-token`);
+  await lost.locator('#password').fill('battery staple');
+  await lost.locator('form button').click();
+  await lost.locator('[data-problem="link_over"]').waitFor();
+  assert.equal(new URL(lost.url()).hash, '', 'the secret stays in the address');
+  assert.deepEqual(await browser.accessible(lost, 'reset'), []);
+}
+
+async function profile({ server, browser }) {
+  const here = await signedIn(server, await registered(server, 'Profiled'), 'Firefox');
+  const page = await browser.tab(await browser.person(here), '/settings/profile');
+  await live(page);
+  await page.locator('#profile-name').fill('Vera Smith');
+  await page.locator('#profile-about').fill('Lamps, shelves, curtains.');
+  await page.locator('[data-profile-form] button:not([type="button"])').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  const me = await server.api(here, 'GET', '/api/me');
+  assert.deepEqual([me.user.name, me.about], ['Vera Smith', 'Lamps, shelves, curtains.']);
+  await page.reload();
+  await live(page);
+  assert.equal(await page.locator('#profile-about').inputValue(), 'Lamps, shelves, curtains.');
+  assert.deepEqual(await browser.accessible(page, 'profile'), []);
+  await browser.shot(page, 'profile');
+}
+
+async function categories({ server, browser }) {
+  const admin = await server.user('admin');
+  const slug = `garden-${Date.now()}`;
+  const page = await browser.tab(await browser.person(admin), '/admin/categories', [/status of 4/]);
+  await live(page);
+  await page.locator('[data-new-category] summary').click();
+  await page.locator('#slug-new').fill(slug);
+  await page.locator('#ru-new').fill('Сад');
+  await page.locator('#en-new').fill('Garden');
+  await page.locator('[data-category-form="new"] button').click();
+  const line = page.locator(`[data-category="${slug}"]`);
+  await line.waitFor();
+  await browser.shot(page, 'categories');
+  assert.deepEqual(await browser.accessible(page, 'categories'), []);
+  const guest = await browser.tab(await browser.person(null), '/');
+  await guest.locator(`option[value="${slug}"]`).waitFor({ state: 'attached' });
+
+  await line.locator('[data-edit]').click();
+  await page.locator(`#en-${slug}`).fill('Garden and yard');
+  await line.locator('[data-category-form] button:not([type="button"])').click();
+  await line.filter({ hasText: 'Garden and yard' }).waitFor();
+  await line.locator('[data-hide]').click();
+  await line.locator('[data-hidden]').waitFor();
+  await page.locator('[data-toast="success"] [data-toast-action]').last().click();
+  await line.locator('[data-hidden]').waitFor({ state: 'detached' });
+  const { items } = await server.api(admin, 'GET', '/api/admin/categories');
+  assert.equal(items.find((one) => one.slug === slug).name_en, 'Garden and yard');
+}
+
 export const tests = [
   { name: 'the list of sessions says what they are, and closing one ends it where it lives', run: sessions },
+  { name: 'a new password and a new address end what was signed in before; the way back in says what is wrong', run: passwords },
+  { name: 'a profile is written and read back', run: profile },
+  { name: 'a category is made, renamed, hidden and brought back, and every board has it', run: categories },
 ];

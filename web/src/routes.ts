@@ -5,6 +5,8 @@ import Board from './pages/Board.svelte';
 export const { navigate, route, isActive } = createRouter({
   '/': Board,
   '/login': () => import('./pages/Login.svelte'),
+  '/forgot': () => import('./pages/Forgot.svelte'),
+  '/reset': () => import('./pages/Reset.svelte'),
   '/register': () => import('./pages/Register.svelte'),
   '/orders/new': () => import('./pages/NewOrder.svelte'),
   '/orders/mine': () => import('./pages/MyOrders.svelte'),
@@ -12,14 +14,17 @@ export const { navigate, route, isActive } = createRouter({
   '/contracts': () => import('./pages/Contracts.svelte'),
   '/balance': () => import('./pages/Balance.svelte'),
   '/payouts': () => import('./pages/Payouts.svelte'),
+  '/notifications': () => import('./pages/Notifications.svelte'),
   '/settings': {
     layout: () => import('./pages/settings/Frame.svelte'),
     '/': () => import('./pages/settings/General.svelte'),
+    '/profile': () => import('./pages/settings/Profile.svelte'),
     '/security': () => import('./pages/settings/Security.svelte'),
   },
   '/admin': {
     layout: () => import('./pages/admin/Frame.svelte'),
     '/': () => import('./pages/AdminPayouts.svelte'),
+    '/categories': () => import('./pages/admin/Categories.svelte'),
     '/commission': () => import('./pages/Commission.svelte'),
     '/audit': () => import('./pages/Audit.svelte'),
     '/payouts': () => import('./pages/AdminPayouts.svelte'),

@@ -8,7 +8,7 @@
 import { Connection, type SocketLike } from './connection';
 import type { Unpack } from './inbox';
 import type { HubMessage, Link, PortLike, TabMessage } from './messages';
-import { MALFORMED, type Account, type ServerFrame, type User } from './protocol';
+import { MALFORMED, type Account, type NoticeCount, type ServerFrame, type User } from './protocol';
 import { Replica } from './replica';
 
 /** Watching again answers a hole; doing it more often than this would be a storm of our own. */
@@ -45,6 +45,7 @@ export class Hub {
   #everLive = false;
   #user: User | null | undefined;
   #offset: number | null = null;
+  #notices: NoticeCount | null = null;
   /** False for good once unpacking has failed. */
   #canUnpack: boolean;
   /** Whether to ask for compressed boards; a server that does not know how ends it until the next connection. */
@@ -116,6 +117,7 @@ export class Hub {
     if (this.#user !== undefined) port.postMessage({ kind: 'user', user: this.#user });
     if (this.#offset !== null) port.postMessage({ kind: 'clock', offset_ms: this.#offset });
     for (const account of this.#accounts.values()) port.postMessage({ kind: 'balance', account });
+    if (this.#notices) port.postMessage({ kind: 'notice_count', count: this.#notices });
     this.#look(tab);
   }
 
@@ -219,8 +221,13 @@ export class Hub {
       }
       case 'order':
         return this.#tell({ kind: 'order', order: frame.order });
-      case 'notice':
-        return this.#tell({ kind: 'notice', notice: frame });
+      case 'notice': {
+        const { id, event, facts, created_ms } = frame;
+        return this.#tell({ kind: 'notice', notice: { id, event, facts, created_ms } });
+      }
+      case 'notice_count':
+        this.#notices = { unread: frame.unread, read_up_to: frame.read_up_to };
+        return this.#tell({ kind: 'notice_count', count: this.#notices });
       case 'error':
         if (frame.code === MALFORMED) this.#watchPlain();
     }
@@ -229,6 +236,7 @@ export class Hub {
   #end(): void {
     this.#ended = true;
     this.#accounts.clear();
+    this.#notices = null;
     for (const board of this.#boards.values()) board.replica.wipe();
     this.#tell({ kind: 'ended' });
   }

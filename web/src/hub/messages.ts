@@ -1,6 +1,6 @@
 /** What a tab and the hub say to each other over a MessagePort. */
 import type {
-  Account, BoardOrder, GoneReason, NoticeFrame, OwnOrder, User,
+  Account, BoardOrder, GoneReason, Notice, NoticeCount, OwnOrder, User,
 } from './protocol';
 
 export type LinkPhase = 'connecting' | 'live' | 'reconnecting';
@@ -30,7 +30,8 @@ export type HubMessage =
   | { kind: 'diff'; board: string; up: BoardOrder[]; rm: [number, GoneReason][] }
   | { kind: 'balance'; account: Account }
   | { kind: 'order'; order: OwnOrder }
-  | { kind: 'notice'; notice: NoticeFrame }
+  | { kind: 'notice'; notice: Notice }
+  | { kind: 'notice_count'; count: NoticeCount }
   | { kind: 'ended' };
 
 /** The part of MessagePort used here. */

@@ -73,14 +73,19 @@ export type TickFrame = {
 };
 export type BalanceFrame = { type: 'balance' } & Account;
 export type OrderFrame = { type: 'order'; order: OwnOrder };
-export type NoticeFrame = { type: 'notice'; [fact: string]: unknown };
+/** Something the user is told; `event` may be one that a newer server knows. */
+export type Notice = { id: number; event: string; facts: Record<string, unknown>; created_ms: number };
+export type NoticeFrame = { type: 'notice'; unread: number } & Notice;
+export type NoticeCountFrame = { type: 'notice_count' } & NoticeCount;
+/** Everything up to `read_up_to` has been read. */
+export type NoticeCount = { unread: number; read_up_to: number };
 export type PongFrame = { type: 'pong'; t: number; server_ms: number };
 export type DrainFrame = { type: 'drain'; after_ms: number; spread_ms: number };
 export type ErrorFrame = { type: 'error'; code: string; detail: string };
 
 export type ServerFrame =
   | HelloFrame | SnapshotFrame | DiffFrame | TickFrame | BalanceFrame | OrderFrame
-  | NoticeFrame | PongFrame | DrainFrame | ErrorFrame;
+  | NoticeFrame | NoticeCountFrame | PongFrame | DrainFrame | ErrorFrame;
 
 export type ClientFrame =
   | { type: 'watch'; board: string; epoch?: string; seq?: number; compress?: 'gzip' }
@@ -102,7 +107,8 @@ const REQUIRED: Record<ServerFrame['type'], Shape> = {
   tick: { board: 'string', epoch: 'any', seq: 'number', checksum: 'number' },
   balance: { account: 'string', currency: 'string', available: 'number', held: 'number', version: 'number' },
   order: { order: 'object' },
-  notice: {},
+  notice: { id: 'number', event: 'string', facts: 'object', created_ms: 'number' },
+  notice_count: { unread: 'number', read_up_to: 'number' },
   pong: { t: 'number', server_ms: 'number' },
   drain: { after_ms: 'number', spread_ms: 'number' },
   error: { code: 'string' },

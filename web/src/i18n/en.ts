@@ -13,6 +13,7 @@ export const en = {
     board: 'Board', mine: 'My orders', contracts: 'My contracts', create: 'New order', balance: 'Balance',
     settings: 'Settings', admin: 'Administration', signIn: 'Sign in', signOut: 'Sign out', register: 'Create account',
     main: 'Main navigation', skip: 'Skip to content', account: 'Account menu', news: 'News',
+    notices: (n: number) => plural(n, { one: 'Notifications, # unread', other: 'Notifications, # unread' }),
   },
   roles: { customer: 'Customer', executor: 'Executor', admin: 'Administrator' },
   link: {
@@ -67,24 +68,6 @@ export const en = {
   settings: {
     language: 'Language', theme: 'Theme', themes: { light: 'Light', dark: 'Dark', system: 'System' },
   },
-  admin: {
-    title: 'Commission', text: 'In force for orders posted from now on. An order keeps the policy it was made with.',
-    rate: 'Rate, %', floor: 'Floor, %', mode: 'Mode', modes: { round: 'Round', exact: 'Exact' },
-    modeHint: { round: 'Both sums look nice; the commission varies between floor and rate.', exact: 'The rate to the kopeck, rounded up.' },
-    saved: 'The policy is in force', preset: (percent: string) => `Preset ${percent}`, example: 'What it means', badPercent: 'A number from 0 to 99.99',
-  },
-  audit: {
-    nav: 'Audit', title: 'Audit', text: 'Checks on one consistent picture, while everything works, that orders and money agree to the last kopeck.',
-    run: 'Check now', running: 'Checking…', repair: 'Repair what is safe', repairing: 'Repairing…',
-    ask: {
-      title: 'Repair what is safe?', yes: 'Repair',
-      text: 'Rows that contradict the history are written again from it, and money that is owed moves as it should have. Each repair is an operation of its own; what is not safe is left for you.',
-    },
-    clean: (n: number) => plural(n, { one: '# invariant holds', other: 'All # invariants hold' }),
-    broken: (n: number) => plural(n, { one: '# invariant does not hold', other: '# invariants do not hold' }),
-    mended: (n: number) => plural(n, { one: '# repair', other: '# repairs' }),
-    canRepair: 'What is safe of it can be repaired here.', left: 'Not repaired', more: '… and more', fine: 'In order',
-  },
   notFound: { title: 'There is no such page', text: 'The address is wrong, or the page has moved.', home: 'To the board' },
   forbidden: { title: 'This page is for another role', text: (role: string) => `Sign in as ${role.toLowerCase()} to see it.`, },
   update: { text: 'A new version is ready.', reload: 'Reload' },
@@ -102,6 +85,9 @@ export const en = {
     insufficient_funds: { title: 'Not enough money on the wallet', advice: 'Nothing was posted. Top up and repeat.' },
     email_taken: { title: 'This e-mail already has an account', advice: 'Sign in with it, or take another e-mail.' },
     wrong_credentials: { title: 'E-mail or password is wrong', advice: 'Check both and the keyboard layout, then repeat.' },
+    wrong_password: { title: 'This is not your present password', advice: 'Nothing was changed. Check the keyboard layout and repeat.' },
+    link_over: { title: 'This link works no more', advice: 'It was used, is too old, or a newer one was sent. Ask for a new one.' },
+    no_mail: { title: 'No mail is sent from here', advice: 'No link can come by mail. Ask the administrators.' },
     user_closed: { title: 'This account is closed', advice: 'Its money stands still. Write to support if this is a mistake.' },
     nothing_to_sweep: { title: 'Nothing to move', advice: 'There is no free money among the earnings.' },
     limit: { title: 'Too many requests', advice: 'The server asks for a pause. Repeat a little later.' },

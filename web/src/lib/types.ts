@@ -5,6 +5,9 @@ export type Me = {
   user: Person & { email: string };
   role: Role;
   expires_at: string;
+  about: string;
+  /** In which letters are written. */
+  language: 'ru' | 'en';
   /** Earnings flow on into the wallet. */
   sweeps_earnings: boolean;
   accounts: Account[];
@@ -19,6 +22,7 @@ export type OrderFull = OwnOrder & {
 };
 
 export type Category = { slug: string; name_ru: string; name_en: string };
+export type AdminCategory = Category & { place: number; hidden: boolean };
 
 export type Quote = {
   price: number; payout: number; commission: number;

@@ -14,6 +14,12 @@ class Categories {
     );
   }
 
+  /** They were changed here. */
+  reload(): void {
+    this.#asked = null;
+    this.load();
+  }
+
   name(slug: string | null): string {
     if (slug === null) return '';
     const found = this.items.find((one) => one.slug === slug);

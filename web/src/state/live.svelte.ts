@@ -1,7 +1,7 @@
 /** This tab's live connection: how good it is, and who in the page hears what. */
 import { HubClient } from '../hub/client';
 import type { HubMessage, Link } from '../hub/messages';
-import type { Account, OwnOrder, User } from '../hub/protocol';
+import type { Account, Notice, NoticeCount, OwnOrder, User } from '../hub/protocol';
 import { clock } from './clock.svelte';
 
 type BoardMessage = Extract<HubMessage, { kind: 'snapshot' | 'diff' }>;
@@ -22,6 +22,8 @@ class Live {
   readonly #board = new Set<(message: BoardMessage) => void>();
   readonly #orders = new Set<(order: OwnOrder) => void>();
   readonly #balances = new Set<(account: Account) => void>();
+  onNotice: (notice: Notice) => void = () => {};
+  onNoticeCount: (count: NoticeCount) => void = () => {};
   onUser: (user: User | null) => void = () => {};
   onEnded: () => void = () => {};
 
@@ -105,6 +107,10 @@ class Live {
       case 'balance':
         for (const listener of this.#balances) listener(message.account);
         return;
+      case 'notice':
+        return this.onNotice(message.notice);
+      case 'notice_count':
+        return this.onNoticeCount(message.count);
     }
   }
 }
