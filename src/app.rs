@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use crate::bus::{Bus, BusConfig, BusError, Queue};
 use crate::config::descriptors::PLAIN_CONNECTIONS;
+use crate::domain::news::Item;
+use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
 use crate::http::{Api, Bound, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router};
@@ -141,36 +143,22 @@ impl App {
             users: bus.users().clone(),
         };
         let catalog = Catalog::start(store.clone());
-        let live = {
-            let (flow, carried, catalog) = (flow.clone(), carried.clone(), catalog.clone());
-            Live::start(store.clone(), feed, live_config, move |item, order, seq| {
-                // News of one user's concerns this node alone, whichever way it came.
-                if seq.is_some() || item.audience.is_some() {
-                    carried.note(item.subject(), item.version);
-                }
-                if let Some(order) = order {
-                    flow.remember_order(order);
-                    ear.hear(order);
-                }
-                catalog.note(order, seq);
-            })
-        };
+        let live = Live::start(store.clone(), feed, live_config, observer(&flow, &carried, &catalog, ear));
         let (stopping, stopped) = watch::channel(false);
         let mut jobs = JoinSet::new();
         jobs.spawn(publish::run(store.clone(), bus.clone(), unsent, stopped.clone()));
         jobs.spawn(sweep::run(store.clone(), bus.clone(), flow.clone(), carried, stopped.clone()));
         if config.is_worker {
-            jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
-            jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
-            jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
-            jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
-            if let Some(postbox) = postbox {
-                jobs.spawn(mail::run(flow.clone(), postbox, config.mail.settings(), stopped.clone()));
-            }
-            if let Some(bot) = bot {
-                jobs.spawn(telegram::listen::run(flow.clone(), store.clone(), bot.clone(), node.clone(), stopped.clone()));
-                jobs.spawn(telegram::run(flow.clone(), bot, config.mail.settings(), stopped.clone()));
-            }
+            let work = Work {
+                flow: flow.clone(),
+                store: store.clone(),
+                node: node.clone(),
+                heard,
+                postbox,
+                bot,
+                delivery: config.mail.settings(),
+            };
+            work.begin(&mut jobs, &stopped);
         }
         // Every node measures the queue, for its metrics, and sends what was left unsent; workers also work.
         let settings = config.limits.billing(node.clone(), config.is_worker);
@@ -276,6 +264,55 @@ fn ways_out(config: &AppConfig) -> Result<(Option<mail::Postbox>, Option<telegra
     let board = public_url.as_deref().or(config.mail.public_url.as_deref());
     let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
     Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() }))
+}
+
+/// Who else wants to know of the news besides the boards.
+fn observer(
+    flow: &Flow,
+    carried: &Arc<Carried>,
+    catalog: &Catalog,
+    ear: notices::Ear,
+) -> impl Fn(&Item, Option<&Order>, Option<u64>) + Send + 'static {
+    let (flow, carried, catalog) = (flow.clone(), carried.clone(), catalog.clone());
+    move |item, order, seq| {
+        // News of one user's concerns this node alone, whichever way it came.
+        if seq.is_some() || item.audience.is_some() {
+            carried.note(item.subject(), item.version);
+        }
+        if let Some(order) = order {
+            flow.remember_order(order);
+            ear.hear(order);
+        }
+        catalog.note(order, seq);
+    }
+}
+
+/// What only nodes with the role `worker` do, besides their share of the billing queue.
+struct Work {
+    flow: Flow,
+    store: Store,
+    node: String,
+    heard: notices::Heard,
+    postbox: Option<mail::Postbox>,
+    bot: Option<telegram::Bot>,
+    delivery: mail::Settings,
+}
+
+impl Work {
+    fn begin(self, jobs: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
+        let Self { flow, store, node, heard, postbox, bot, delivery } = self;
+        jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
+        jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
+        jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+        jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
+        if let Some(postbox) = postbox {
+            jobs.spawn(mail::run(flow.clone(), postbox, delivery, stopped.clone()));
+        }
+        if let Some(bot) = bot {
+            jobs.spawn(telegram::listen::run(flow.clone(), store, bot.clone(), node, stopped.clone()));
+            jobs.spawn(telegram::run(flow, bot, delivery, stopped.clone()));
+        }
+    }
 }
 
 /// Returns when the boards are loaded, or have taken too long to be waited for; `/readyz` tells.

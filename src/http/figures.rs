@@ -24,7 +24,7 @@ use crate::domain::user::Role;
 use crate::live::Live;
 
 /// Of the whole process: several nodes in one share their metrics.
-pub type Text = Arc<dyn Fn() -> String + Send + Sync>;
+pub(super) type Text = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// This node's memory of itself.
 pub struct Figures {

@@ -58,7 +58,7 @@ async fn measure(State(api): State<Api>, request: Request, next: Next) -> Respon
     tracing::debug!(http.method = %method, http.route = route, http.status = status, duration_ms = took.as_millis() as u64, "request");
     if is_ours(&route, status) {
         let trouble = response.extensions_mut().remove().unwrap_or(Trouble { code: "internal", cause: String::new() });
-        api.figures.errors.note(&Asked { method: method.as_str(), route: &route, status, took }, trouble);
+        api.figures.errors.note(&Asked { method: method.as_str(), route: &route, status, took }, &trouble);
     }
     if route == ACCEPT {
         ACCEPT_SECONDS.record(took.as_secs_f64());

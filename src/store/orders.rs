@@ -10,7 +10,7 @@ mod writes;
 use sqlx::{MySql, QueryBuilder};
 
 use self::rows::TextsRow;
-use super::{Store, StoreError, by_ids};
+use super::{Store, StoreError, by_ids, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub use self::admin::AdminFilter;
@@ -165,7 +165,7 @@ impl Store {
         self.named(vec![row]).await?.pop().ok_or_else(|| StoreError::Corrupt(format!("order {id} has no names")))
     }
 
-    async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+    pub(super) async fn named(&self, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
         let ids = rows.iter().flat_map(|row| [Some(row.customer_id), row.executor_id]).flatten().collect();
         let names = self.names_of(ids).await?;
         rows.into_iter().map(|row| row.order(&names)).collect()

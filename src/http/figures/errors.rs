@@ -47,7 +47,7 @@ pub(in crate::http) struct Asked<'a> {
 pub(in crate::http) struct Errors(Mutex<VecDeque<RecentError>>);
 
 impl Errors {
-    pub(in crate::http) fn note(&self, asked: &Asked<'_>, trouble: Trouble) {
+    pub(in crate::http) fn note(&self, asked: &Asked<'_>, trouble: &Trouble) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.truncate(KEPT_MAX - 1);
         kept.push_front(RecentError {
@@ -75,7 +75,7 @@ mod tests {
         let errors = Errors::default();
         for number in 0..250_u64 {
             let asked = Asked { method: "GET", route: "/", status: 500, took: Duration::from_millis(number) };
-            errors.note(&asked, Trouble { code: "internal", cause: String::new() });
+            errors.note(&asked, &Trouble { code: "internal", cause: String::new() });
         }
         let kept = errors.newest_first();
         assert_eq!((kept.len(), kept[0].took_ms, kept[99].took_ms), (KEPT_MAX, 249, 150));
