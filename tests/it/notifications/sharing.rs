@@ -42,7 +42,9 @@ async fn two_nodes_share_the_messages_and_when_one_is_killed_none_is_lost_or_sen
     until("the first node has its hands full", async || telegram.held() >= 4).await;
     let survivor = Node::beside(&web, &settings).await;
     until("the second has as well", async || telegram.held() >= 8).await;
+    let both = telegram.held();
     doomed.kill().await;
+    until("what the dead node had in its hands is let go", async || telegram.held() + 4 <= both).await;
     telegram.hold(false);
     until("everything is sent", async || telegram.to(5).len() > 30).await;
     let waiting = async || {

@@ -91,7 +91,7 @@ impl Telegram {
         self.desk.is_held.send_replace(is_held);
     }
 
-    /// Messages that wait for their answer, or whose sender has not waited.
+    /// Messages that were held; not those whose sender has not waited.
     pub(crate) fn held(&self) -> usize {
         *self.desk.held.lock().unwrap()
     }
@@ -151,8 +151,12 @@ impl Desk {
             *self.held.lock().unwrap() += 1;
             let mut byte = [0];
             tokio::select! {
+                biased;
+                _ = reader.read(&mut byte) => {
+                    *self.held.lock().unwrap() -= 1;
+                    return None;
+                }
                 _ = is_held.wait_for(|held| !held) => {}
-                _ = reader.read(&mut byte) => return None,
             }
         }
         if let Some(refusal) = self.refusals.lock().unwrap().pop_front() {
