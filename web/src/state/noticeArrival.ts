@@ -13,5 +13,6 @@ export function arrived(notice: Notice): void {
   categories.load();
   if (document.visibilityState !== 'visible' || TOLD_OTHERWISE.includes(notice.event) || route.pathname === '/notifications') return;
   const { text, more, href } = tell(notice);
+  if (route.pathname === href) return;
   toast.info(text, { description: more, action: { label: noticesText().open, onClick: () => void navigate(href as '/') } });
 }
