@@ -37,6 +37,7 @@ mod people;
 mod period;
 mod quote;
 mod robokassa;
+mod routes;
 mod sandbox;
 mod search;
 mod server;
@@ -49,7 +50,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::routing::{delete, get, patch, post, put};
 
 use crate::domain::payout::PayoutRules;
 use crate::flow::Flow;
@@ -58,6 +58,7 @@ use crate::store::Store;
 
 pub use self::csv::Exports;
 pub use self::figures::Figures;
+pub use self::routes::{Place, Route, Verb, Who, table};
 pub use self::sandbox::Sandbox;
 pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
 
@@ -99,107 +100,11 @@ pub struct Doors {
 
 /// What operators ask for, on an address of their own.
 pub fn for_operators(api: Api) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .fallback(async || error::Problem::no_route())
-        .with_state(api)
+    routes::for_operators().with_state(api)
 }
 
-/// All routes, in the order in which a reader of the API meets them.
+/// The table of routes, and the page for everything else.
 pub fn router(api: Api) -> Router {
-    let routes = Router::new()
-        .route("/api/register", post(sessions::register))
-        .route("/api/login", post(sessions::login))
-        .route("/api/logout", post(sessions::logout))
-        .route("/api/me", get(sessions::me).patch(sessions::change_settings))
-        .route("/api/me/password", post(credentials::change_password))
-        .route("/api/me/email", post(credentials::change_email))
-        .route("/api/password/forgot", post(credentials::forgot))
-        .route("/api/password/reset", post(credentials::reset))
-        .route("/api/users/{id}", get(people::show))
-        .route("/api/session", get(sessions::whose))
-        .route("/api/sessions", get(sessions::list))
-        .route("/api/sessions/{id}", delete(sessions::end))
-        .route("/api/categories", get(categories::offered))
-        .route("/api/quote", get(quote::quote))
-        .route("/api/board", get(board::snapshot))
-        .route("/api/orders", get(orders::list).post(orders::create))
-        .route("/api/orders/{id}", get(orders::show).patch(orders::edit))
-        .route("/api/orders/{id}/timeline", get(orders::timeline))
-        .route(layers::ACCEPT, post(orders::accept))
-        .route("/api/orders/{id}/cancel", post(orders::cancel))
-        .route("/api/orders/{id}/freeze", post(orders::freeze))
-        .route("/api/orders/{id}/unfreeze", post(orders::unfreeze))
-        .route("/api/orders/{id}/submit", post(orders::submit))
-        .route("/api/orders/{id}/confirm", post(orders::confirm))
-        .route("/api/orders/{id}/reject", post(orders::reject))
-        .route("/api/orders/{id}/abandon", post(orders::abandon))
-        .route("/api/orders/{id}/apply", post(applications::apply))
-        .route("/api/orders/{id}/withdraw", post(applications::withdraw))
-        .route("/api/orders/{id}/applications", get(applications::of_order))
-        .route("/api/orders/{id}/choose", post(applications::choose))
-        .route("/api/applications", get(applications::own))
-        .route("/api/orders/{id}/dispute", post(disputes::dispute))
-        .route("/api/accounts", get(accounts::list))
-        .route("/api/accounts/{kind}/entries", get(accounts::entries))
-        .route("/api/accounts/{kind}/entries.csv", get(accounts::entries_csv))
-        .route("/api/accounts/{kind}/balance", get(accounts::balance))
-        .route("/api/accounts/earnings/sweep", post(payouts::sweep))
-        .route("/api/payouts", get(payouts::list).post(payouts::create))
-        .route("/api/payouts/rules", get(payouts::rules))
-        .route("/api/payouts/{id}", get(payouts::show))
-        .route("/api/payouts/{id}/cancel", post(payouts::cancel))
-        .route("/api/subscriptions", get(subscriptions::list))
-        .route("/api/subscriptions/{category}", put(subscriptions::put).delete(subscriptions::end))
-        .route("/api/me/channels", get(channels::show).put(channels::change))
-        .route("/api/me/telegram", post(channels::link_telegram).delete(channels::unlink_telegram))
-        .route("/api/admin/deliveries", get(deliveries::list))
-        .route("/api/admin/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/api/notifications", get(notifications::list))
-        .route("/api/notifications/read", post(notifications::read))
-        .route("/api/topups", get(topups::list).post(topups::create))
-        .route("/api/topups/{id}", get(topups::show))
-        .route("/api/robokassa/result", get(robokassa::result).post(robokassa::result))
-        .route("/api/robokassa/success", get(robokassa::success).post(robokassa::success))
-        .route("/api/robokassa/fail", get(robokassa::fail).post(robokassa::fail))
-        .route("/api/billing/operations", post(billing::command))
-        .route("/api/billing/operations/{id}", get(billing::show))
-        .route("/api/admin/commission", get(admin::commission).put(admin::switch_commission))
-        .route("/api/admin/categories", get(categories::list).post(categories::create))
-        .route("/api/admin/categories/{slug}", patch(categories::change))
-        .route("/api/admin/orders", get(admin_orders::list))
-        .route("/api/admin/orders/{id}/arbitrate", post(disputes::arbitrate))
-        .route("/api/admin/figures", get(figures::show))
-        .route("/api/admin/audit", get(audit::audit))
-        .route("/api/admin/audit/repair", post(audit::repair))
-        .route("/api/admin/users", get(admin_users::list))
-        .route("/api/admin/users/{id}", get(admin_users::show))
-        .route("/api/admin/users/{id}/close", post(admin_users::close))
-        .route("/api/admin/users/{id}/reopen", post(admin_users::reopen))
-        .route("/api/admin/payouts", get(admin_payouts::list))
-        .route("/api/admin/payouts.csv", get(admin_payouts::file))
-        .route("/api/admin/payouts/{id}", get(admin_payouts::show))
-        .route("/api/admin/payouts/{id}/approve", post(admin_payouts::approve))
-        .route("/api/admin/payouts/{id}/reject", post(admin_payouts::reject))
-        .route("/ws", get(ws::upgrade))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics));
-    // What production refuses does not exist there.
-    let routes = match api.sandbox {
-        Some(_) => routes
-            .route("/api/sandbox/robokassa", get(sandbox::show))
-            .route("/api/sandbox/robokassa/pay", post(sandbox::pay))
-            .route("/api/sandbox/robokassa/decline", post(sandbox::decline))
-            .route("/api/sandbox/topups/{id}", post(topups::sandbox)),
-        None => routes,
-    };
-    let routes = match api.mode {
-        Mode::Development => routes.route("/api/dev/switch", post(dev::switch)),
-        Mode::Production => routes,
-    };
-    let routes = routes.fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
+    let routes = routes::router(&api).fallback(page::page).method_not_allowed_fallback(error::method_not_allowed);
     layers::around(routes, api.clone()).with_state(api)
 }
