@@ -3,7 +3,7 @@
 use super::edit_order::policy_of;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
-use crate::domain::application::{APPLICANTS_MAX, Application, ApplicationStatus};
+use crate::domain::application::{APPLICANTS_MAX, Application, ApplicationStatus, CounterLimits};
 use crate::domain::commission::Split;
 use crate::domain::edit::merged;
 use crate::domain::event::{EventKind, NewEvent};
@@ -82,6 +82,11 @@ impl Flow {
         }
         let order = self.store.order(order_id).await?.ok_or(Refusal::NotFound("order"))?;
         Err(Refusal::Stale { status: order.status, version: order.version }.into())
+    }
+
+    /// How far from an order's price an offer may be.
+    pub fn counter_limits(&self) -> CounterLimits {
+        self.config.counter_limits
     }
 
     async fn own_application(&self, actor: &Actor, order_id: u64) -> Result<Application, FlowError> {

@@ -48,6 +48,15 @@ struct Compared {
     stats: Record,
 }
 
+/// Applications, and between which prices an offer for their order may be.
+#[derive(Serialize)]
+struct OfOrder {
+    #[serde(flatten)]
+    listed: Listed<Compared>,
+    price_min: i64,
+    price_max: i64,
+}
+
 /// An executor's application beside the order it is for; without the order where it is gone.
 #[derive(Serialize)]
 struct Own {
@@ -118,7 +127,9 @@ pub(super) async fn of_order(State(api): State<Api>, Caller(session): Caller, Id
     let records = api.store.records(&ids, &order.currency).await?;
     let compared =
         |application: Application| Compared { stats: records.get(&application.executor.id).copied().unwrap_or_default(), application };
-    ok(&Listed::new(applications.into_iter().map(compared).collect(), page, |compared: &Compared| compared.application.version))
+    let listed = Listed::new(applications.into_iter().map(compared).collect(), page, |compared: &Compared| compared.application.version);
+    let (price_min, price_max) = api.flow.counter_limits().range(order.price);
+    ok(&OfOrder { listed, price_min, price_max })
 }
 
 /// The caller's own, the newest orders first.
