@@ -36,10 +36,6 @@ export const en = {
   },
   order: {
     number: 'Number', dispute: 'What the dispute is about', events: 'What happened', asSeen: 'As its two sides see it',
-    event: {
-      created: 'Posted', edited: 'Edited', frozen: 'Put on hold', unfrozen: 'Reopened', applied: 'Applied', withdrawn: 'Withdrew', chosen: 'Chosen', taken: 'Taken', abandoned: 'Given up',
-      submitted: 'Submitted', rejected: 'Sent back', confirmed: 'Confirmed', cancelled: 'Cancelled', disputed: 'Dispute', arbitrated: 'Verdict',
-    } as Record<string, string>,
   },
   verdict: {
     title: 'Your verdict', comment: 'Reason, read by both sides', decide: 'Decide', done: 'The verdict is in force, both sides are told',

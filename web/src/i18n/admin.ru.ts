@@ -33,10 +33,6 @@ export const ru: AdminTexts = {
   },
   order: {
     number: 'Номер', dispute: 'О чём спор', events: 'Что было', asSeen: 'Как его видят стороны',
-    event: {
-      created: 'Создан', edited: 'Изменён', frozen: 'Приостановлен', unfrozen: 'Открыт снова', applied: 'Отклик', withdrawn: 'Отклик отозван', chosen: 'Выбран исполнитель', taken: 'Взят', abandoned: 'Отказ от работы',
-      submitted: 'Работа сдана', rejected: 'Возвращён на доработку', confirmed: 'Подтверждён', cancelled: 'Отменён', disputed: 'Спор', arbitrated: 'Решение',
-    },
   },
   verdict: {
     title: 'Ваше решение', comment: 'Почему: прочтут обе стороны', decide: 'Решить', done: 'Решение действует, обе стороны извещены',

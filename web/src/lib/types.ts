@@ -17,8 +17,34 @@ export type OrderFull = OwnOrder & {
   description: string;
   report: string | null;
   reject_reason: string | null;
+  dispute_reason: string | null;
   floor_bp: number;
   mode: 'round' | 'exact';
+};
+
+/** What is different, field by field, as refusals and the history tell it. */
+export type Changes = Record<string, { from: unknown; to: unknown }>;
+
+export type OrderEvent = { event: string; actor: Person | null; at_ms: number; facts: Record<string, unknown> };
+
+export type ApplicationStatus = 'waiting' | 'chosen' | 'declined' | 'withdrawn';
+export type Application = {
+  order_id: number; executor: Person; message: string; price: number; payout: number; commission: number;
+  status: ApplicationStatus;
+  /** Of the order as the application made it. */
+  version: number; created_ms: number;
+};
+export type Applicant = Application & { stats: { completed: number; earned: number } };
+/** An offer for the order may be between these prices. */
+export type Applicants = { items: Applicant[]; next: string | null; price_min: number; price_max: number };
+export type OwnApplication = Application & {
+  order: Pick<OwnOrder, 'id' | 'version' | 'title' | 'status' | 'category' | 'price' | 'payout' | 'currency'> | null;
+};
+
+export type Profile = {
+  id: number; name: string; about: string; created_at: string;
+  customer: { orders_created: number; orders_done: number; money_in_orders: { currency: string; amount: number }[] };
+  executor: { orders_completed: number; money_received: { currency: string; amount: number }[] };
 };
 
 export type Category = { slug: string; name_ru: string; name_en: string };
@@ -110,10 +136,6 @@ export type AdminUserFull = AdminUser & {
   customer: { orders_created: number; money_in_orders: Sum[]; orders_done: number };
   executor: { orders_completed: number; money_received: Sum[] };
 };
-/** Since when it waits for a verdict, or had to. */
-export type AdminOrder = OwnOrder & { disputed_ms: number | null };
-export type AdminOrderFull = OrderFull & { disputed_ms: number | null; dispute_reason: string | null };
-export type OrderEvent = { event: string; actor: Person | null; at_ms: number; facts: Record<string, unknown> };
 export type Delivery = {
   id: string; channel: 'mail' | 'telegram'; user_id: number; what: string; state: 'dead' | 'waiting' | 'sent'; attempts: number;
   due_at: string; deadline: string; error: string | null; created_at: string; done_at: string | null;
