@@ -6,8 +6,12 @@ import type { HubMessage, TabMessage } from './messages';
 
 const PING_MS = 5_000;
 const PONG_MS = 3_000;
+/** The worker's script has to travel before it can ask who we are. */
+const WHO_MS = 10_000;
 /** A worker that died this often in a row is not worth another try. */
 const TRIES = 2;
+/** What may be the first press of a visit. */
+const PRESSES = ['pointerup', 'keydown', 'click'] as const;
 
 type TabPort = {
   postMessage(message: TabMessage): void;
@@ -40,6 +44,8 @@ export class HubClient {
   #failures = 0;
   #stopped = false;
   #releaseLock: (() => void) | undefined;
+  /** Ends the wait for the present worker's end. */
+  #vigil: AbortController | undefined;
 
   /** `name` tells sessions apart: signing in or out must not talk to the other session's worker. */
   constructor(
@@ -53,7 +59,9 @@ export class HubClient {
     if (this.#stopped) return this.#releaseLock?.();
     this.#connect();
     document.addEventListener('visibilitychange', this.#seen);
+    document.addEventListener('resume', this.#seen);
     addEventListener('online', this.#online);
+    for (const kind of PRESSES) addEventListener(kind, this.#pressed, { capture: true, passive: true });
     addEventListener('pagehide', this.#hidden);
     addEventListener('pageshow', this.#shown);
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
@@ -67,12 +75,15 @@ export class HubClient {
   stop(): void {
     this.#stopped = true;
     this.#send({ kind: 'bye' });
+    this.#vigil?.abort();
     this.#port?.close();
     this.#port = null;
     clearInterval(this.#pingTimer);
     clearTimeout(this.#pongTimer);
     document.removeEventListener('visibilitychange', this.#seen);
+    document.removeEventListener('resume', this.#seen);
     removeEventListener('online', this.#online);
+    this.#heedNoPress();
     removeEventListener('pagehide', this.#hidden);
     removeEventListener('pageshow', this.#shown);
     this.#releaseLock?.();
@@ -90,10 +101,13 @@ export class HubClient {
   }
 
   #connect(): void {
+    this.#vigil?.abort();
     clearTimeout(this.#pongTimer);
-    this.#pongTimer = undefined;
-    this.#port = this.#workerPort() ?? ownHubPort();
-    this.#port.onmessage = (event) => this.#receive(event.data);
+    this.#pongTimer = setTimeout(() => this.#recreate(), WHO_MS);
+    const port = (this.#port = this.#workerPort() ?? ownHubPort());
+    port.onmessage = (event) => {
+      if (this.#port === port) this.#receive(event.data);
+    };
   }
 
   #workerPort(): TabPort | null {
@@ -102,7 +116,9 @@ export class HubClient {
     try {
       const url = policy ? policy.createScriptURL(workerUrl) : workerUrl;
       const worker = new SharedWorker(url, { name: this.name, type: 'module' });
-      worker.onerror = () => this.#recreate();
+      worker.onerror = () => {
+        if (this.#port === worker.port) this.#recreate();
+      };
       worker.port.start();
       return worker.port as TabPort;
     } catch {
@@ -112,13 +128,14 @@ export class HubClient {
 
   #receive(message: HubMessage): void {
     if (message.kind === 'who') {
+      this.#heardOfHub();
       this.#boot = message.boot;
+      if (message.lock !== null) this.#keepVigil(message.lock);
       this.#hello();
       return;
     }
     if (message.kind === 'pong') {
-      clearTimeout(this.#pongTimer);
-      this.#pongTimer = undefined;
+      this.#heardOfHub();
       this.#failures = 0;
       // Another boot behind the same port: the worker was restarted and knows nothing of this tab.
       if (message.boot !== this.#boot) this.#hello();
@@ -127,8 +144,24 @@ export class HubClient {
     this.heard(message);
   }
 
+  #heardOfHub(): void {
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = undefined;
+  }
+
+  /** A port says nothing when its other end dies. A lock does: the worker's comes to us only when the worker is gone. */
+  #keepVigil(lock: string): void {
+    this.#vigil?.abort();
+    const vigil = (this.#vigil = new AbortController());
+    navigator.locks.request(lock, { signal: vigil.signal }, () => {
+      if (this.#vigil === vigil) this.#recreate();
+    }).catch((error: unknown) => {
+      if (!vigil.signal.aborted) throw error;
+    });
+  }
+
   #hello(): void {
-    this.#send({ kind: 'hello', tab: this.#tab, lock: this.#lock, visible: isVisible(), board: this.#board });
+    this.#send({ kind: 'hello', tab: this.#tab, lock: this.#lock, visible: isVisible(), touched: wasTouched(), board: this.#board });
   }
 
   #ping(): void {
@@ -138,8 +171,12 @@ export class HubClient {
   }
 
   #recreate(): void {
-    if (this.#stopped) return;
     this.#failures += 1;
+    this.#again();
+  }
+
+  #again(): void {
+    if (this.#stopped) return;
     this.lostWorker();
     this.#port?.close();
     this.#connect();
@@ -153,19 +190,36 @@ export class HubClient {
     this.#send({ kind: 'visible', visible: isVisible() });
     if (isVisible()) this.#ping();
   };
+  #heedNoPress(): void {
+    for (const kind of PRESSES) removeEventListener(kind, this.#pressed, { capture: true });
+  }
+
+  readonly #pressed = () => {
+    // The press itself may not count yet (a touch that turns out to scroll): then the next one tells.
+    if (!wasTouched()) return;
+    this.#heedNoPress();
+    this.#send({ kind: 'touched' });
+  };
   readonly #online = () => this.#send({ kind: 'hurry' });
   readonly #hidden = () => this.#send({ kind: 'bye' });
   readonly #shown = (event: PageTransitionEvent) => {
-    if (event.persisted) this.#hello();
+    // The worker may have left meanwhile: what is behind the old port is not to be relied on.
+    if (event.persisted) this.#again();
   };
 }
 
 /** The same hub in this page, over a channel of its own. Few browsers need it: it is not of the first load. */
 function ownHubPort(): TabPort {
   const { port1, port2 } = new MessageChannel();
-  void import('./own').then(({ serve }) => serve(port1));
+  // Of another build, and gone: the page asks for a reload (vite:preloadError), and here somebody tries again.
+  import('./own').then((own?: typeof import('./own')) => own?.serve(port1), () => {});
   port2.start();
   return port2 as TabPort;
+}
+
+/** Without the browser's own word for it nothing is heard. */
+function wasTouched(): boolean {
+  return navigator.userActivation?.hasBeenActive ?? false;
 }
 
 function isVisible(): boolean {

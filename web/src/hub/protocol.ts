@@ -8,6 +8,8 @@ export const SUBPROTOCOL = 'orderboard.v1';
 
 /** The `error` of a server that does not know a field of ours. */
 export const MALFORMED = 'malformed';
+/** The `error` that answers a watch of a board that is not there. */
+export const UNKNOWN_BOARD = 'unknown_board';
 
 export type Role = 'customer' | 'executor' | 'admin';
 export type Person = { id: number; name: string };
@@ -44,6 +46,8 @@ export type OwnOrder = BoardOrder & {
   submitted_ms: number | null;
   finished_ms: number | null;
   confirm_by_ms: number | null;
+  /** Since when it waits for an administrator's verdict, or had to. */
+  disputed_ms: number | null;
 };
 
 export type AccountKind = 'wallet' | 'earnings';
