@@ -11,7 +11,8 @@ const LOOKS = [
   { theme: 'dark', lang: 'en', viewport: PHONE },
 ];
 
-async function everyPage({ server, browser }) {
+/** One look a test: all of them in one would be minutes. */
+async function everyPage(look, { server, browser }) {
   const customer = await server.user('customer', 10_000_000);
   const executor = await server.user('executor');
   const admin = await server.user('admin');
@@ -25,7 +26,7 @@ async function everyPage({ server, browser }) {
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
-        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], [topup.pay_url, '[data-pay]'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], [topup.pay_url, '[data-pay]'], ['/notifications', '[data-notice]'], [`/people/${executor.user_id}`, 'h1'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
@@ -33,22 +34,20 @@ async function everyPage({ server, browser }) {
     { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
   const found = [];
-  for (const look of LOOKS) {
-    for (const { who, name, paths } of visits) {
-      const context = await browser.person(who, look);
-      for (const [path, ready] of paths) {
-        const page = await browser.tab(context, path);
-        await page.locator(ready).first().waitFor();
-        await live(page);
-        const title = `${name}${path.replace(/\?.*=/, '-').replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
-        await browser.shot(page, title);
-        found.push(...(await browser.accessible(page, title)));
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-        assert.ok(!wide, `${title} is wider than its window`);
-        await page.close();
-      }
-      await context.close();
+  for (const { who, name, paths } of visits) {
+    const context = await browser.person(who, look);
+    for (const [path, ready] of paths) {
+      const page = await browser.tab(context, path);
+      await page.locator(ready).first().waitFor();
+      await live(page);
+      const title = `${name}${path.replace(/\?.*=/, '-').replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
+      await browser.shot(page, title);
+      found.push(...(await browser.accessible(page, title)));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.ok(!wide, `${title} is wider than its window`);
+      await page.close();
     }
+    await context.close();
   }
   assert.deepEqual(found, []);
 }
@@ -64,6 +63,6 @@ async function choices({ browser }) {
 }
 
 export const tests = [
-  { name: 'every page is accessible in both themes and widths', run: everyPage },
+  ...LOOKS.map((look) => ({ name: `every page is accessible in both themes and widths: ${look.theme}, ${look.lang}, ${look.viewport.width}`, run: (given) => everyPage(look, given) })),
   { name: 'language and theme survive a reload', run: choices },
 ];
