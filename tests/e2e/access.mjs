@@ -1,6 +1,9 @@
 // Every page, both themes, both widths: accessible, and without a word on the console.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { live } from './browser.mjs';
+
+const ROUTES = new URL('../../web/src/routes.ts', import.meta.url);
 
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 800 };
@@ -10,6 +13,25 @@ const LOOKS = [
   { theme: 'light', lang: 'ru', viewport: PHONE },
   { theme: 'dark', lang: 'en', viewport: PHONE },
 ];
+
+/** Every address of the page, as a pattern of what may be visited there. */
+async function routes() {
+  const found = [];
+  let area = '';
+  for (const [, indent, path] of (await readFile(ROUTES, 'utf8')).matchAll(/^( {2}| {4})'([^']+)':/gm)) {
+    if (indent.length === 2) area = path;
+    const whole = path.startsWith('*') ? '/nowhere' : indent.length === 2 ? path : (area + path).replace(/\/$/, '');
+    found.push({ whole, visited: new RegExp(`^${whole.replace(/:\w+/g, '[^/]+')}$`) });
+  }
+  return found;
+}
+
+/** A new page without a line below is not looked at by anybody. */
+async function noneForgotten(visits) {
+  const paths = visits.flatMap(({ paths }) => paths).map(([path]) => new URL(path, 'http://page').pathname);
+  const forgotten = (await routes()).filter(({ visited }) => !paths.some((path) => visited.test(path)));
+  assert.deepEqual(forgotten.map(({ whole }) => whole), [], 'pages without a visit');
+}
 
 /** One look a test: all of them in one would be minutes. */
 async function everyPage(look, { server, browser }) {
@@ -22,17 +44,18 @@ async function everyPage(look, { server, browser }) {
   const topup = await server.api(customer, 'POST', '/api/topups', { amount: 5_000 });
   await server.api(customer, 'POST', '/api/payouts', { amount: 10_000, account: 'wallet', method: 'card', destination: '2200 1234 1234 5678' });
   const visits = [
-    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/forgot', '#email'], ['/reset#token', '#password'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1']] },
+    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/forgot', '#email'], ['/reset#token', '#password'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1'], [`/people/${customer.user_id}`, 'h1']] },
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
-        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], [topup.pay_url, '[data-pay]'], ['/notifications', '[data-notice]'], [`/people/${executor.user_id}`, 'h1'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], ['/notifications', '[data-notice]'], [topup.pay_url, '[data-pay]'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
     { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]']] },
     { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
+  await noneForgotten(visits);
   const found = [];
   for (const { who, name, paths } of visits) {
     const context = await browser.person(who, look);
