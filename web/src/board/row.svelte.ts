@@ -15,14 +15,21 @@ export type Try =
   | { phase: 'lost'; why: Loss; by: Person | null; taken_ms: number | null; click_ms: number; at_ms: number }
   | { phase: 'refused'; code: string; retry_s: number | null; at_ms: number };
 
+/** Long enough to read who won; then the line may go. */
+const RESULT_STAYS_MS = 8_000;
+/** A line that left greys out first, so that the eye can follow. */
+const GONE_STAYS_MS = 1_200;
+
 export class Row {
   readonly id: number;
   order = $state.raw<BoardOrder>() as BoardOrder;
   /** Left the board while its line stays in place. */
   gone = $state.raw<GoneReason | 'gone' | null>(null);
   attempt = $state.raw<Try>({ phase: 'idle' });
+  #goneMs = 0;
 
-  constructor(order: BoardOrder) {
+  /** `from`: whether every change of it is heard, or the server told it when it was asked. */
+  constructor(order: BoardOrder, readonly from: 'board' | 'search' = 'board') {
     this.id = order.id;
     this.order = order;
   }
@@ -30,5 +37,26 @@ export class Row {
   get busy(): boolean {
     const { phase } = this.attempt;
     return phase === 'accepting' || phase === 'checking' || phase === 'finishing';
+  }
+
+  leave(reason: NonNullable<Row['gone']>): void {
+    if (this.gone !== null) return;
+    this.gone = reason;
+    this.#goneMs = Date.now();
+  }
+
+  /** Given up, reopened, or seen again after a reconnect. */
+  comeBack(): void {
+    if (this.gone === null) return;
+    this.gone = null;
+    if (!this.busy) this.attempt = { phase: 'idle' };
+  }
+
+  /** Its line is still wanted: something is under way, a result is read, or it has only just left. */
+  stays(now: number, force: boolean): boolean {
+    if (this.gone === null || this.busy) return true;
+    const { attempt } = this;
+    if ('at_ms' in attempt && now - attempt.at_ms < RESULT_STAYS_MS) return true;
+    return !force && now - this.#goneMs < GONE_STAYS_MS;
   }
 }

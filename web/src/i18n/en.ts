@@ -32,7 +32,8 @@ export const en = {
   board: {
     title: 'Open orders', subtitle: (n: number) => plural(n, { one: '# order', other: '# orders' }),
     column: { order: 'Order', price: 'Price', payout: 'You get', executorGets: 'Executor gets', age: 'Posted', action: 'Action' },
-    search: 'Filter', searchKey: 'Press / to filter', category: 'Category', allCategories: 'All categories',
+    search: 'Search', searchKey: 'Press / to search', filters: 'Filters', andMore: 'and more', sort: 'Order of the list', notLive: 'not live', notLiveHint: 'Found by a search, or behind the live thousand: it may have changed since.',
+    sorts: { newest: 'Newest first', price: 'Dearest first', payout: 'You get most', executorGets: 'Executor gets most' }, category: 'Category', allCategories: 'All categories',
     pause: 'Pause', resume: 'Resume', paused: 'Paused',
     accept: 'Accept', accepting: 'Accepting…', checking: 'Checking…', finishing: 'Finishing…',
     apply: 'Apply', takeAndFinish: 'Take and finish', own: 'Your order', openContract: 'Open contract', contract: 'Contract', won: 'Yours', done: 'Done', finish: 'Finish',
@@ -57,12 +58,12 @@ export const en = {
     announceLost: (title: string, why: string) => `“${title}”: ${why}`,
     wonToast: 'The order is yours', doneToast: 'Taken, finished and paid',
     empty: { title: 'No open orders right now', text: 'New orders appear here by themselves the moment they are posted.' },
-    emptyFilter: { title: 'Nothing matches your filters', text: 'There are open orders, but none with these words or in this category.', clear: 'Clear filters' },
+    emptyFilter: { title: 'Nothing matches your filters', text: 'There are open orders, but none that fits all you ask for.', clear: 'Clear filters' },
     failed: { title: 'The board cannot be loaded', text: 'The server did not answer. The page keeps trying by itself.' },
     offline: { title: 'You are offline', text: 'The device has no network. The board comes back by itself as soon as the network does.' },
     keys: {
       title: 'Keyboard', jk: 'Next / previous order', a: 'Accept the chosen order', n: 'Show new orders', p: 'Pause or resume',
-      slash: 'Filter', help: 'This help', enter: 'Open the chosen order', esc: 'Leave the list',
+      slash: 'Search', help: 'This help', enter: 'Open the chosen order', esc: 'Leave the list',
     },
   },
   settings: {
