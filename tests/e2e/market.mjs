@@ -166,11 +166,45 @@ async function people({ server, browser, lang }) {
   await browser.shot(narrow, `person-phone-${lang}`);
 }
 
+/** From the first key to the order on the board, without a pointer. */
+async function postedByKeys({ server, browser, lang }) {
+  const customer = await server.user('customer', 1_000_000);
+  const home = await browser.person(customer, { lang });
+  const page = await browser.tab(home, '/orders/new');
+  await live(page);
+  const began = Date.now();
+  await page.waitForFunction(() => document.activeElement?.id === 'title');
+  await page.keyboard.type(`By keys alone ${lang}`);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('With a description.');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowDown');
+  const category = await page.locator('#category').inputValue();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('1350');
+  await page.waitForFunction(() => document.querySelector('#price').value === '1500');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowDown');
+  await browser.shot(page, `new-order-${lang}`);
+  assert.deepEqual(await browser.accessible(page, `new-order-${lang}`), []);
+  await page.keyboard.press('Control+Enter');
+  await page.locator('[data-applicants="0"]').waitFor();
+  assert.ok(Date.now() - began < 30_000, 'it took more than half a minute');
+  const { items: [order] } = await server.api(customer, 'GET', '/api/orders?list=mine');
+  assert.deepEqual([order.title, order.price, order.payout, order.assignment, order.category], [`By keys alone ${lang}`, 150_000, 135_000, 'chosen', category]);
+  // The next one begins where this one was.
+  const next = await browser.tab(home, '/orders/new');
+  await next.locator('input[name="assignment"][value="chosen"]:checked').waitFor();
+  assert.equal(await next.locator('#category').inputValue(), category);
+}
+
 const inBoth = (name, run) => ['en', 'ru'].map((lang) => ({ name: `${name} (${lang})`, run: (tools) => run({ ...tools, lang }) }));
 
 export const tests = [
   ...inBoth('a contract is told on the pages of both sides', contractPages),
   ...inBoth('an edit shows what it holds and what somebody else has changed', editing),
   ...inBoth('a customer compares applicants and chooses one', choosing),
+  ...inBoth('an order is posted by keys alone', postedByKeys),
   ...inBoth('a name leads to a public profile', people),
 ];

@@ -45,7 +45,7 @@ export const en = {
   applications: {
     tabs: 'Contracts or applications', contracts: 'Contracts', title: 'My applications',
     empty: { title: 'You have not applied yet', text: 'For some orders the customer chooses among applicants. Press Apply on the board.' },
-    offered: 'Your price', gone: 'The order is gone',
+    offered: 'Your price', emptyStatus: 'Choose another state to see your other applications.', gone: 'The order is gone',
   },
 };
 

@@ -40,6 +40,11 @@ export class OwnOrders {
     if (this.#next !== null && !this.loading) await this.#page();
   }
 
+  /** Once more what failed. */
+  retry(): Promise<void> {
+    return this.#page();
+  }
+
   /** An action's answer, or the socket's news: whichever is newer stays. */
   put(order: OwnOrder): void {
     const at = this.items.findIndex((one) => one.id === order.id);
