@@ -22,6 +22,7 @@ use crate::flow::{Choice, Offer};
 pub(super) struct NewOffer {
     message: String,
     price: Option<i64>,
+    version: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +84,8 @@ pub(super) async fn apply(State(api): State<Api>, Caller(session): Caller, Id(id
         let told = format!("`message` must have at most {MESSAGE_CHARS_MAX} characters");
         return Err(Invalid::new("message", Reason::TooLong, told).into());
     }
-    let offer = Offer { message, price: body.price.map(|price| Amount::parse("price", price)).transpose()? };
+    let price = body.price.map(|price| Amount::parse("price", price)).transpose()?;
+    let offer = Offer { message, price, version: body.version };
     ok(&api.flow.apply_for_order(&session.actor, id, &offer).await?)
 }
 
