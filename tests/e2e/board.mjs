@@ -51,6 +51,31 @@ async function lostRace({ server, browser }) {
   await browser.shot(page, 'race-lost');
 }
 
+async function editedMeanwhile({ server, browser }) {
+  const customer = await server.user('customer', 10_000_000);
+  const words = { en: /Edited while you were looking\. Price: ₽1,000 → ₽800, Executor gets: ₽900 → ₽720/, ru: /тем временем изменили\. Цена: 1.000.₽ → 800.₽, Исполнителю: 900.₽ → 720.₽/ };
+  for (const lang of ['en', 'ru']) {
+    const order = await server.post(customer, `Edited under the hand ${lang}`);
+    const page = await browser.tab(await browser.person(await server.user('executor'), { lang }), '/', [/status of 409/]);
+    await live(page);
+    const row = page.locator(`[data-row="${order.id}"]`);
+    // The edit overtakes the press on the wire.
+    await page.route(`**/api/orders/${order.id}/accept`, async (route) => {
+      await server.api(customer, 'PATCH', `/api/orders/${order.id}`, { version: order.version, price: 80_000 });
+      await route.continue();
+    }, { times: 1 });
+    await row.locator('[data-accept]').click();
+    assert.match(await row.locator('[data-changed]').innerText(), words[lang]);
+    await browser.shot(page, `edited-meanwhile-${lang}`);
+    // Offered anew, for what it is now; a press in the same breath is for what was read before.
+    await page.waitForTimeout(400);
+    await row.locator('[data-accept]').click();
+    await row.locator('[data-won]').waitFor();
+    const { price, status } = await server.api(customer, 'GET', `/api/orders/${order.id}`);
+    assert.deepEqual([price, status], [80_000, 'in_work']);
+  }
+}
+
 async function lostAnswer({ server, browser }) {
   const customer = await server.user('customer', 1_000_000);
   const executor = await server.user('executor');
@@ -191,6 +216,7 @@ async function behindTheWindow({ server, browser }) {
 export const tests = [
   { name: 'no row moves under the pointer until its owner asks', run: nothingMoves },
   { name: 'a lost race says by whom, when and by how much', run: lostRace },
+  { name: 'an order that was edited says what has changed and is offered anew', run: editedMeanwhile },
   { name: 'an accept whose answer was lost is asked again and found won', run: lostAnswer },
   { name: 'an order is found and taken by keyboard alone', run: keyboardOnly },
   { name: 'an empty filter offers to be cleared', run: filters },

@@ -199,6 +199,35 @@ async function postedByKeys({ server, browser, lang }) {
   assert.equal(await next.locator('#category').inputValue(), category);
 }
 
+async function ownLists({ server, browser, lang }) {
+  const [customer, executor, other] = [await server.user('customer', 10_000_000), await server.user('executor'), await server.user('executor')];
+  const [lost, won] = [await server.post(customer, `Lost ${lang}`, { assignment: 'chosen' }), await server.post(customer, `Won ${lang}`, { assignment: 'chosen' })];
+  for (const who of [executor, other]) for (const { id } of [lost, won]) await server.api(who, 'POST', `/api/orders/${id}/apply`, { message: 'Me.' });
+  const page = await browser.tab(await browser.person(executor, { lang }), '/contracts?show=applications');
+  const state = (id, status) => page.locator(`[data-applied="${id}"] [data-application-status="${status}"]`);
+  await live(page);
+  await Promise.all([state(lost.id, 'waiting').waitFor(), state(won.id, 'waiting').waitFor()]);
+  await server.api(customer, 'POST', `/api/orders/${lost.id}/choose`, { executor_id: other.user_id });
+  await state(lost.id, 'declined').waitFor();
+  await server.api(customer, 'POST', `/api/orders/${won.id}/choose`, { executor_id: executor.user_id });
+  await state(won.id, 'chosen').waitFor();
+  await browser.shot(page, `applications-${lang}`);
+  assert.deepEqual(await browser.accessible(page, `applications-${lang}`), []);
+
+  // More than one page, read to its end by scrolling; a state in the address.
+  for (let i = 0; i < 40; i++) await server.post(customer, `Many ${i} ${lang}`, { price: 100 });
+  const mine = await browser.tab(await browser.person(customer, { lang, theme: 'dark', viewport: PHONE }), '/orders/mine?status=open');
+  await live(mine);
+  const first = mine.locator('[data-order]').filter({ hasText: `Many 0 ${lang}` });
+  await mine.locator('[data-order]').first().waitFor();
+  await mine.locator('main').evaluate((main) => main.scrollTo({ top: main.scrollHeight }));
+  await first.waitFor();
+  assert.equal(await mine.locator('[data-order]').count(), 40);
+  await browser.shot(mine, `my-orders-phone-${lang}`);
+  const fresh = await server.post(customer, `Fresh ${lang}`, { price: 100 });
+  await mine.locator(`[data-order="${fresh.id}"]`).waitFor();
+}
+
 const inBoth = (name, run) => ['en', 'ru'].map((lang) => ({ name: `${name} (${lang})`, run: (tools) => run({ ...tools, lang }) }));
 
 export const tests = [
@@ -206,5 +235,6 @@ export const tests = [
   ...inBoth('an edit shows what it holds and what somebody else has changed', editing),
   ...inBoth('a customer compares applicants and chooses one', choosing),
   ...inBoth('an order is posted by keys alone', postedByKeys),
+  ...inBoth('applications and orders of one\'s own are listed and stay live', ownLists),
   ...inBoth('a name leads to a public profile', people),
 ];

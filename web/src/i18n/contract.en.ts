@@ -12,8 +12,6 @@ export const en = {
       confirmed: 'Confirmed and paid', cancelled: 'Cancelled', disputed: 'An administrator is asked to decide', arbitrated: 'Decided',
     } as Record<string, string>,
     paidAtOnce: 'Submitted and paid at once', verdict: { pay: 'Decided: the executor is paid', refund: 'Decided: the money went back to the customer' } as Record<string, string>,
-    field: { title: 'Title', description: 'Description', category: 'Category', price: 'Price', payout: 'Executor gets', commission: 'Commission' } as Record<string, string>,
-    textChanged: 'text changed', none: 'none',
   },
   dispute: {
     open: 'An administrator decides', text: 'Nothing happens by itself any more: an administrator pays the executor or returns the money to the customer.', said: 'Why',

@@ -54,6 +54,7 @@ export const en = {
       released: 'The order was not taken: the connection failed first. You can press Accept again.',
       chosen: 'For this order the customer chooses among applicants.',
     },
+    changed: (what: string) => `Edited while you were looking. ${what}`,
     announceWon: (title: string) => `You took “${title}”.`,
     announceLost: (title: string, why: string) => `“${title}”: ${why}`,
     wonToast: 'The order is yours', doneToast: 'Taken, finished and paid',
@@ -65,6 +66,10 @@ export const en = {
       title: 'Keyboard', jk: 'Next / previous order', a: 'Accept the chosen order', n: 'Show new orders', p: 'Pause or resume',
       slash: 'Search', help: 'This help', enter: 'Open the chosen order', esc: 'Leave the list',
     },
+  },
+  changes: {
+    field: { title: 'Title', description: 'Description', category: 'Category', price: 'Price', payout: 'Executor gets', commission: 'Commission' } as Record<string, string>,
+    textChanged: 'text changed', none: 'none',
   },
   settings: {
     language: 'Language', theme: 'Theme', themes: { light: 'Light', dark: 'Dark', system: 'System' },

@@ -53,6 +53,7 @@ export const ru: Dictionary = {
       released: 'Заказ не взят: раньше оборвалась связь. Можно нажать «Взять» ещё раз.',
       chosen: 'Исполнителя этого заказа заказчик выбирает среди откликнувшихся.',
     },
+    changed: (what) => `Заказ тем временем изменили. ${what}`,
     announceWon: (title) => `Вы взяли заказ «${title}».`,
     announceLost: (title, why) => `«${title}»: ${why}`,
     wonToast: 'Заказ ваш', doneToast: 'Взят, сдан и оплачен',
@@ -64,6 +65,10 @@ export const ru: Dictionary = {
       title: 'Клавиши', jk: 'Следующий / предыдущий заказ', a: 'Взять выбранный заказ', n: 'Показать новые', p: 'Пауза или продолжить',
       slash: 'Поиск', help: 'Эта подсказка', enter: 'Открыть выбранный заказ', esc: 'Выйти из списка',
     },
+  },
+  changes: {
+    field: { title: 'Название', description: 'Описание', category: 'Категория', price: 'Цена', payout: 'Исполнителю', commission: 'Комиссия' },
+    textChanged: 'текст изменён', none: 'нет',
   },
   settings: {
     language: 'Язык', theme: 'Тема', themes: { light: 'Светлая', dark: 'Тёмная', system: 'Системная' },
