@@ -56,6 +56,9 @@ async function contractPages({ server, browser, lang }) {
   await server.api(admin, 'POST', `/api/admin/orders/${order.id}/arbitrate`, { verdict: 'pay', comment: 'It was all there.' });
   await event(theirs, 'arbitrated').filter({ hasText: 'It was all there.' }).waitFor();
   await mine.locator('[data-status="done"]').waitFor();
+  await mine.locator('[data-again]').click();
+  await mine.waitForFunction(() => document.querySelector('#payout')?.value === '1350');
+  assert.equal(await mine.locator('#title').inputValue(), 'Told from both sides');
 }
 
 async function editing({ server, browser, lang }) {

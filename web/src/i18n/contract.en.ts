@@ -17,7 +17,7 @@ export const en = {
     open: 'An administrator decides', text: 'Nothing happens by itself any more: an administrator pays the executor or returns the money to the customer.', said: 'Why',
   },
   edit: {
-    act: 'Edit', title: 'Edit the order', save: 'Save', saving: 'Saving…', saved: 'The order is changed',
+    act: 'Edit', again: 'Post a similar one', title: 'Edit the order', save: 'Save', saving: 'Saving…', saved: 'The order is changed',
     more: (sum: string) => `${sum} more will be held on your wallet.`, less: (sum: string) => `${sum} will be free again on your wallet.`, same: 'The held sum stays as it is.',
     changed: { title: 'The order has changed since you opened it', text: 'This is different now. Your own changes are still in the form: check them and save again.' },
   },
