@@ -1,6 +1,9 @@
 // Every page, both themes, both widths: accessible, and without a word on the console.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { live } from './browser.mjs';
+
+const ROUTES = new URL('../../web/src/routes.ts', import.meta.url);
 
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 800 };
@@ -10,6 +13,25 @@ const LOOKS = [
   { theme: 'light', lang: 'ru', viewport: PHONE },
   { theme: 'dark', lang: 'en', viewport: PHONE },
 ];
+
+/** Every address of the page, as a pattern of what may be visited there. */
+async function routes() {
+  const found = [];
+  let area = '';
+  for (const [, indent, path] of (await readFile(ROUTES, 'utf8')).matchAll(/^( {2}| {4})'([^']+)':/gm)) {
+    if (indent.length === 2) area = path;
+    const whole = path.startsWith('*') ? '/nowhere' : indent.length === 2 ? path : (area + path).replace(/\/$/, '');
+    found.push({ whole, visited: new RegExp(`^${whole.replace(/:\w+/g, '[^/]+')}$`) });
+  }
+  return found;
+}
+
+/** A new page without a line below is not looked at by anybody. */
+async function noneForgotten(visits) {
+  const paths = visits.flatMap(({ paths }) => paths).map(([path]) => new URL(path, 'http://page').pathname);
+  const forgotten = (await routes()).filter(({ visited }) => !paths.some((path) => visited.test(path)));
+  assert.deepEqual(forgotten.map(({ whole }) => whole), [], 'pages without a visit');
+}
 
 async function everyPage({ server, browser }) {
   const customer = await server.user('customer', 10_000_000);
@@ -27,13 +49,14 @@ async function everyPage({ server, browser }) {
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-timeline]'], [`/orders/${chosen.id}`, '[data-applicant]'],
-        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], [topup.pay_url, '[data-pay]'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], ['/notifications', '[data-notice]'], [topup.pay_url, '[data-pay]'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
     { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]'], [`/orders/${chosen.id}`, '[data-application="waiting"]'], ['/contracts?show=applications', '[data-applied]']] },
     { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
+  await noneForgotten(visits);
   const found = [];
   for (const look of LOOKS) {
     for (const { who, name, paths } of visits) {

@@ -40,6 +40,7 @@ export class Browser {
     return context;
   }
 
+  /** `path` may be a whole address, of a proxy in between. */
   async tab(context, path, allow = []) {
     const page = await context.newPage();
     const complain = (text) => {
@@ -54,7 +55,7 @@ export class Browser {
         console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
       });
     });
-    await page.goto(this.url + path);
+    await page.goto(new URL(path, this.url).href);
     return page;
   }
 
