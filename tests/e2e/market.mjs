@@ -181,8 +181,11 @@ async function postedByKeys({ server, browser, lang }) {
   await page.keyboard.press('Tab');
   await page.keyboard.type('With a description.');
   await page.keyboard.press('Tab');
-  await page.keyboard.press('ArrowDown');
+  // The list opens by the first key and is left by the last one.
+  for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await page.keyboard.press(key);
   const category = await page.locator('#category').inputValue();
+  await page.waitForFunction(() => document.activeElement?.id === 'category');
+  assert.notEqual(category, '');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await page.keyboard.type('1350');
