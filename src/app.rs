@@ -16,7 +16,9 @@ use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Bound, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router};
+use crate::http::{
+    Api, Bound, Description, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router,
+};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
@@ -186,6 +188,7 @@ impl App {
             figures,
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
+            description: Description::default(),
         });
         let server_config = ServerConfig { connections_max: config.limits.sockets_max + PLAIN_CONNECTIONS };
         let server = match bound {

@@ -17,6 +17,8 @@ pub mod order;
 pub mod payout;
 pub mod refusal;
 pub mod robokassa;
+
+pub mod schema;
 pub mod search;
 pub mod sheet;
 pub mod text;

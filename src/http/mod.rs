@@ -29,6 +29,7 @@ mod health;
 mod layers;
 mod lists;
 mod notifications;
+mod openapi;
 mod orders;
 mod origin;
 mod page;
@@ -57,7 +58,9 @@ use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
+pub use self::error::codes::{self, Code};
 pub use self::figures::Figures;
+pub use self::openapi::{Description, describe};
 pub use self::routes::{Place, Route, Verb, Who, table};
 pub use self::sandbox::Sandbox;
 pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
@@ -96,6 +99,8 @@ pub struct Doors {
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,
+    /// Of the API, for machines.
+    pub description: Description,
 }
 
 /// What operators ask for, on an address of their own.

@@ -33,7 +33,8 @@ async function noneForgotten(visits) {
   assert.deepEqual(forgotten.map(({ whole }) => whole), [], 'pages without a visit');
 }
 
-async function everyPage({ server, browser }) {
+/** One look a test: all of them in one would be minutes. */
+async function everyPage(look, { server, browser }) {
   const customer = await server.user('customer', 10_000_000);
   const executor = await server.user('executor');
   const admin = await server.user('admin');
@@ -58,22 +59,20 @@ async function everyPage({ server, browser }) {
   ];
   await noneForgotten(visits);
   const found = [];
-  for (const look of LOOKS) {
-    for (const { who, name, paths } of visits) {
-      const context = await browser.person(who, look);
-      for (const [path, ready] of paths) {
-        const page = await browser.tab(context, path);
-        await page.locator(ready).first().waitFor();
-        await live(page);
-        const title = `${name}${path.replace(/\?.*=/, '-').replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
-        await browser.shot(page, title);
-        found.push(...(await browser.accessible(page, title)));
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-        assert.ok(!wide, `${title} is wider than its window`);
-        await page.close();
-      }
-      await context.close();
+  for (const { who, name, paths } of visits) {
+    const context = await browser.person(who, look);
+    for (const [path, ready] of paths) {
+      const page = await browser.tab(context, path);
+      await page.locator(ready).first().waitFor();
+      await live(page);
+      const title = `${name}${path.replace(/\?.*=/, '-').replace(/\d+/g, 'N').replaceAll('/', '-')}-${look.theme}-${look.lang}-${look.viewport.width}`;
+      await browser.shot(page, title);
+      found.push(...(await browser.accessible(page, title)));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.ok(!wide, `${title} is wider than its window`);
+      await page.close();
     }
+    await context.close();
   }
   assert.deepEqual(found, []);
 }
@@ -89,6 +88,6 @@ async function choices({ browser }) {
 }
 
 export const tests = [
-  { name: 'every page is accessible in both themes and widths', run: everyPage },
+  ...LOOKS.map((look) => ({ name: `every page is accessible in both themes and widths: ${look.theme}, ${look.lang}, ${look.viewport.width}`, run: (given) => everyPage(look, given) })),
   { name: 'language and theme survive a reload', run: choices },
 ];

@@ -20,13 +20,14 @@ export class Browser {
   complaints = [];
   axeCounts = [];
 
-  static async launch(url, env = process.env) {
+  /** `without`: switches that Playwright would start it with. */
+  static async launch(url, env = process.env, without = []) {
     const browser = new Browser();
     browser.url = url;
     browser.shots = env.E2E_SHOTS ?? null;
     if (browser.shots) await mkdir(browser.shots, { recursive: true });
     browser.axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
-    browser.chromium = await chromium.launch({ executablePath: env.E2E_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+    browser.chromium = await chromium.launch({ executablePath: env.E2E_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, ignoreDefaultArgs: without });
     return browser;
   }
 

@@ -1,6 +1,6 @@
 // Many tabs and one hub: what happens when one of them, or the hub itself, is closed, frozen or killed.
 import assert from 'node:assert/strict';
-import { live, mark, rowOf, stillMarked } from './browser.mjs';
+import { Browser, live, mark, rowOf, stillMarked } from './browser.mjs';
 import { boardIsRight, keepLog, logOf, NETWORK, proven, recovered } from './oracle.mjs';
 import { until } from './server.mjs';
 
@@ -57,6 +57,29 @@ async function loadedAgain(kit) {
   }
   await boardIsRight(server, page);
   await sockets(1);
+}
+
+async function leftAndBack({ server }) {
+  // Playwright turns the cache of left pages off, people don't.
+  const browser = await Browser.launch(server.url, process.env, ['--disable-back-forward-cache']);
+  try {
+    const { customer, pages: [page], sockets } = await tabs({ server, browser }, 1);
+    await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (globalThis.persisted = persisted)));
+    await page.goto(`${server.url}/healthz`);
+    await sockets(0);
+    await server.post(customer, 'Posted while the page was left');
+    const began = performance.now();
+    await page.goBack();
+    await rowOf(page, 'Posted while the page was left').locator('[data-accept]:enabled').waitFor();
+    await proven(page);
+    const kept = await page.evaluate(() => globalThis.persisted === true);
+    console.log(`         back on a page that was ${kept ? 'kept' : 'not kept'}: live and proved after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    await boardIsRight(server, page);
+    await sockets(1);
+    assert.deepEqual(browser.complaints, []);
+  } finally {
+    await browser.close();
+  }
 }
 
 async function frozen(kit) {
@@ -156,6 +179,7 @@ async function newBuild(kit) {
 export const tests = [
   { name: 'three tabs have one socket, and keep it when the tab that opened it closes', run: creatorClosed },
   { name: 'a tab that is loaded again is live at once', run: loadedAgain },
+  { name: 'a page that was left is live when somebody comes back', run: leftAndBack },
   { name: 'a tab that was frozen or stood still shows the present', run: frozen },
   { name: 'a worker that was killed is replaced at once, one that keeps dying is done without', run: workerKilled },
   { name: 'a page that outlived its build offers to reload', run: newBuild },
