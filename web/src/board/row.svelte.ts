@@ -71,7 +71,8 @@ export class Row {
   comeBack(): void {
     if (this.gone === null) return;
     this.gone = null;
-    if (!this.busy) this.attempt = { phase: 'idle' };
+    // What an edit changed is as true as before; what ended a try is over.
+    if (!this.busy && this.attempt.phase !== 'changed') this.attempt = { phase: 'idle' };
   }
 
   /** Its line is still wanted: something is under way, a result is read, or it has only just left. */
