@@ -6,18 +6,15 @@
  */
 import type { BoardOrder, Person } from '../hub/protocol';
 import { ApiError, call } from '../lib/api';
+import { hedged } from '../lib/hedge';
 import type { OrderFull } from '../lib/types';
 import type { Changes, Loss, Row, Try } from './row.svelte';
 
 /** Past this age the press no longer speaks for its owner: only ask what happened, do not take. */
 const REPEAT_FOR_MS = 10_000;
 const ASK_GAP_MS = 1_000;
-/**
- * A network that swallows everything leaves the browser with dead connections, and each request is offered one of them
- * until they are used up: the first waits are short. On a slow network the later ones are long enough.
- */
-const FIRST_TIMEOUT_MS = 1_500;
-const ACCEPT_TIMEOUT_MS = 8_000;
+/** Of one question; another one is asked each second meanwhile. */
+const ACCEPT_TIMEOUT_MS = 4_000;
 
 const LOSSES = new Set<string>(['taken', 'frozen', 'cancelled', 'own_order', 'stale', 'not_found', 'chosen']);
 
@@ -29,9 +26,10 @@ export async function acceptOrder(row: Row, deps: Deps): Promise<Try> {
   const click_ms = deps.nowMs();
   const body = { version: row.seenVersion };
   row.attempt = { phase: 'accepting', click_ms };
-  for (let timeoutMs = FIRST_TIMEOUT_MS; ; timeoutMs = Math.min(ACCEPT_TIMEOUT_MS, 2 * timeoutMs)) {
+  const send = (signal: AbortSignal) => call('POST', `/api/orders/${row.id}/accept`, { body, timeoutMs: ACCEPT_TIMEOUT_MS, signal });
+  for (;;) {
     try {
-      await call('POST', `/api/orders/${row.id}/accept`, { body, timeoutMs });
+      await hedged(send, (error) => !(error instanceof ApiError && error.outcomeUnknown));
       return (row.attempt = won());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
