@@ -29,13 +29,15 @@ export class Listing {
   constructor(private readonly view: BoardView) {}
 
   readonly rows: Row[] = $derived.by(() => {
-    const { filter, fits, found, view } = this;
-    const rows = view.rows;
-    if (!isFiltered(filter) && filter.sort === 'newest' && found.rows.length === 0) return rows;
-    const told = found.rows;
-    const next = found.next;
+    const { filter, fits, view } = this;
+    const { rows } = view;
+    const { rows: told, next } = this.found;
+    if (!isFiltered(filter) && filter.sort === 'newest' && told.length === 0) return rows;
     return untrack(() => {
-      const shown = rows.filter((row) => fits(row.order));
+      // A word that the server has found may stand where the page does not look; the other rules it knows as well.
+      const found = new Set(told.map((row) => row.id));
+      const fitsBeside = matcher({ ...filter, text: '' });
+      const shown = rows.filter((row) => fits(row.order) || (found.has(row.id) && fitsBeside(row.order)));
       const known = new Set(rows.map((row) => row.id));
       const before = beforeIn(filter.sort);
       const all = [...shown, ...told.filter((row) => !known.has(row.id))].sort((a, b) => before(a.order, b.order));

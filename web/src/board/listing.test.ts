@@ -55,6 +55,16 @@ test('a search shows what fits at once, and adds what the server knows', async (
   expect(listing.rows.map((row) => row.from)).toEqual(['board', 'board', 'search']);
 });
 
+test('a live line that the server finds by its description is shown as live', async () => {
+  server({ items: [order(8), order(7)], next: null });
+  const { listing } = board(priced(9, 100), { ...order(8), category: 'repair' }, order(7));
+  listing.change({ ...EVERYTHING, text: 'porcelain', category: 'repair' });
+  expect(ids(listing)).toEqual([]);
+  await settled();
+  expect(ids(listing)).toEqual([8]);
+  expect(listing.rows[0]?.from).toBe('board');
+});
+
 test('while there is more, nothing stands beyond the last line that the server has told', async () => {
   server({ items: [priced(3, 500), priced(1, 400)], next: '400-1' }, { items: [priced(4, 200)], next: null });
   const { listing } = board(priced(9, 450), priced(8, 300));
