@@ -49,20 +49,14 @@ export class FoundOrders {
     return this.#page(this.next);
   }
 
-  /** What the live board says of them. What left, and stands in the live lines as well, is theirs to take leave of. */
-  hear(message: BoardMessage, isLive: (id: number) => boolean = () => false): void {
+  /** What the live board says of them. */
+  hear(message: BoardMessage): void {
     if (this.rows.length === 0) return;
     const byId = new Map(this.rows.map((row) => [row.id, row]));
     for (const order of message.kind === 'diff' ? message.up : message.orders) renew(byId.get(order.id), order);
     if (message.kind === 'snapshot') return;
-    const twice = new Set<number>();
-    for (const [id, reason] of message.rm) {
-      // Past the window it is open as before.
-      if (reason === 'window') continue;
-      if (isLive(id)) twice.add(id);
-      else byId.get(id)?.leave(reason);
-    }
-    if (twice.size > 0) this.rows = this.rows.filter((row) => !twice.has(row.id));
+    // Past the window it is open as before.
+    for (const [id, reason] of message.rm) if (reason !== 'window') byId.get(id)?.leave(reason);
   }
 
   /** Lets go of the lines that left, when nobody looks at them. */

@@ -75,7 +75,7 @@ export class Listing {
   }
 
   hear(message: Extract<HubMessage, { kind: 'snapshot' | 'diff' }>): void {
-    this.found.hear(message, (id) => this.view.row(id) !== undefined);
+    this.found.hear(message);
   }
 
   stop(): void {
