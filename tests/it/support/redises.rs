@@ -244,6 +244,11 @@ impl Cluster {
 
     /// The place in `nodes` of the one that owns this key's slot, as the node `asked` sees it.
     pub(crate) async fn owner(&self, key: &str, asked: usize) -> usize {
+        self.owner_if_any(key, asked).await.unwrap_or_else(|| panic!("nobody owns the slot of {key}"))
+    }
+
+    /// Nothing while the nodes are settling who does.
+    async fn owner_if_any(&self, key: &str, asked: usize) -> Option<usize> {
         let slot: u16 = self.nodes[asked].tell(&format!("CLUSTER KEYSLOT {key}")).await.parse().unwrap();
         let told = self.nodes[asked].tell("CLUSTER NODES").await;
         let owns = |line: &&str| {
@@ -252,15 +257,15 @@ impl Cluster {
                 matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
             })
         };
-        let line = told.lines().find(owns).unwrap_or_else(|| panic!("nobody owns {slot}:\n{told}"));
-        let port = line.split([':', '@']).nth(1).unwrap();
-        self.nodes.iter().position(|node| node.port.to_string() == port).unwrap()
+        let port = told.lines().find(owns)?.split([':', '@']).nth(1)?;
+        self.nodes.iter().position(|node| node.port.to_string() == port)
     }
 
     /// Waits until another node than `before` owns this key's slot.
     pub(crate) async fn promoted(&self, key: &str, before: usize) -> usize {
         let asked = (before + 1) % 3;
-        until_within("a replica is promoted", UP_WITHIN, async || self.owner(key, asked).await != before).await;
+        let is_promoted = async || self.owner_if_any(key, asked).await.is_some_and(|owner| owner != before);
+        until_within("a replica is promoted", UP_WITHIN, is_promoted).await;
         self.owner(key, asked).await
     }
 
