@@ -5,6 +5,7 @@
 
 pub mod auto_confirm;
 pub mod billing;
+pub mod deliver;
 pub mod demo;
 pub mod expire_holds;
 pub mod mail;
