@@ -15,8 +15,10 @@ use crate::config::descriptors::PLAIN_CONNECTIONS;
 use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
-use crate::flow::{Flow, FlowError, Outbox};
-use crate::http::{Api, Bound, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router};
+use crate::flow::{Attempts, Flow, FlowError, Outbox};
+use crate::http::{
+    Api, Bound, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage, for_operators, router,
+};
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
@@ -48,6 +50,8 @@ pub struct AppConfig {
     pub is_worker: bool,
     pub is_demo: bool,
     pub limits: config::Limits,
+    /// What one caller may ask.
+    pub callers: config::LimitArgs,
     pub payouts: config::PayoutArgs,
     pub gateway: config::Gateway,
     pub mail: config::MailArgs,
@@ -138,6 +142,7 @@ impl App {
         let live_config = LiveConfig {
             node: node.clone(),
             sockets_max: config.limits.sockets_max,
+            messages_s: config.callers.limit_messages_s,
             categories: flow.watch_categories(),
             hash_token: flow::hash_token,
             users: bus.users().clone(),
@@ -184,6 +189,9 @@ impl App {
             origins: config.origins,
             metrics,
             figures,
+            gate: Gate::default(),
+            attempts: Attempts::new(bus.clone()),
+            proxies: Proxies(config.callers.trusted_proxies),
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
         });
@@ -263,7 +271,12 @@ fn ways_out(config: &AppConfig) -> Result<(Option<mail::Postbox>, Option<telegra
     let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
     let board = public_url.as_deref().or(config.mail.public_url.as_deref());
     let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
-    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() }))
+    let mut limits = config.callers.in_force();
+    if config.is_demo {
+        // The few customers of the demo market are the whole market.
+        limits.orders_day = 0;
+    }
+    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, limits, ..config.limits.flow() }))
 }
 
 /// Who else wants to know of the news besides the boards.

@@ -2,6 +2,7 @@
 
 pub mod descriptors;
 mod gateway;
+mod limits;
 mod mail;
 mod telegram;
 
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 pub use self::gateway::{Gateway, GatewayInForce};
+pub use self::limits::{LimitArgs, LimitsInForce, Switch};
 pub use self::mail::MailArgs;
 pub use self::telegram::TelegramArgs;
 use crate::http::{Mode, Port};
@@ -69,6 +71,8 @@ pub struct Serving {
     pub demo: bool,
     #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub callers: LimitArgs,
     #[command(flatten)]
     pub payouts: PayoutArgs,
     #[command(flatten)]
@@ -203,6 +207,7 @@ impl Limits {
             take_lane: crate::flow::LaneSize { connections: usize::from(self.take_connections), batch: usize::from(self.take_batch) },
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
             counter_limits: crate::flow::CounterLimits { min_percent: self.counter_min_percent, max_percent: self.counter_max_percent },
+            limits: crate::flow::Limits::default(),
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,
@@ -250,6 +255,8 @@ pub struct InForce {
     pub telegram_bot: Option<String>,
     pub telegram_api: String,
     #[serde(flatten)]
+    pub callers: LimitsInForce,
+    #[serde(flatten)]
     pub gateway: GatewayInForce,
 }
 
@@ -292,6 +299,7 @@ impl InForce {
             mail_claim_ms: serving.mail.mail_claim_ms,
             telegram_bot: serving.telegram.telegram_token.and(serving.telegram.telegram_bot),
             telegram_api: serving.telegram.telegram_api,
+            callers: serving.callers.into(),
             gateway: serving.gateway.in_force(serving_mode),
         }
     }

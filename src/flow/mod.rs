@@ -8,6 +8,7 @@
 
 mod accept_order;
 mod apply;
+mod attempts;
 mod audit;
 mod audit_desk;
 mod billing;
@@ -23,6 +24,7 @@ mod edit_order;
 mod grant;
 mod kept;
 mod letters;
+mod limits;
 mod move_money;
 mod move_order;
 mod notices;
@@ -32,6 +34,7 @@ mod profile;
 mod recent;
 mod repair;
 mod services;
+mod settings;
 mod settle_order;
 mod sign_in;
 mod statistics;
@@ -57,6 +60,7 @@ use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
 pub use self::apply::Offer;
+pub use self::attempts::{Attempt, Attempts};
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
@@ -78,6 +82,7 @@ pub use self::subscriptions::Round;
 pub use self::telegram::{MessageRow, TelegramConfig};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
 pub use crate::domain::application::CounterLimits;
+pub use crate::domain::limits::Limits;
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
 pub use crate::store::take_lane::LaneSize;
 
@@ -89,6 +94,8 @@ pub struct FlowConfig {
     /// Submitted work counts as confirmed after this time.
     pub auto_confirm_after: Duration,
     pub counter_limits: CounterLimits,
+    /// What one caller may ask, unless an admin sets it otherwise.
+    pub limits: Limits,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
     /// Where people reach the board, for the links in letters; nothing where no mail is sent.
@@ -107,6 +114,7 @@ pub struct Flow {
     /// Nothing on the command line, which has no Redis.
     queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
+    limits: Arc<ArcSwap<Limits>>,
     categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
     forgetting: Arc<tokio::sync::Semaphore>,
@@ -122,6 +130,7 @@ impl Flow {
             lane: TakeLane::start(&store, config.take_lane),
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
+            limits: Arc::new(ArcSwap::from_pointee(config.limits)),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
@@ -131,7 +140,7 @@ impl Flow {
             outbox,
             queue,
         };
-        flow.refresh_policy().await?;
+        flow.refresh_settings().await?;
         Ok(flow)
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
 use super::figures::Trouble;
+use crate::domain::limits::Reached;
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::flow::{Fault, FlowError};
@@ -24,13 +25,15 @@ pub(super) struct Problem {
     retry_after_s: Option<u32>,
     /// What the log says of it; for admins, and never part of the answer.
     cause: Option<String>,
+    /// For whoever counts what is refused.
+    reached: Option<Reached>,
 }
 
 pub(super) type Answer = Result<Response, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None }
+        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None, reached: None }
     }
 
     fn with(mut self, facts: Value) -> Self {
@@ -43,6 +46,11 @@ impl Problem {
     fn caused_by(mut self, cause: &impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
+    }
+
+    fn limit(detail: String, retry_after_s: u32) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "limit", detail).with(json!({"retry_after_s": retry_after_s}));
+        Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     pub(super) fn forbidden(detail: &str) -> Self {
@@ -161,10 +169,15 @@ impl From<Refusal> for Problem {
             Refusal::NothingToSweep => {
                 conflict("nothing_to_sweep", "nothing is free among the earnings, so there is nothing to move".into())
             }
-            Refusal::Limit { what, retry_after_s } => Problem {
-                retry_after_s: Some(retry_after_s),
-                ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", format!("too many {what}; try again in {retry_after_s} s"))
-            },
+            Refusal::Limit { what, retry_after_s } => {
+                Problem::limit(format!("too many {what}; try again in {retry_after_s} s"), retry_after_s)
+            }
+            Refusal::Limited(reached) => {
+                let Reached { limit, allowed, retry_after_s } = reached;
+                let detail = format!("at most {allowed} {}; nothing was done. Try again in {retry_after_s} s", limit.of());
+                let problem = Problem::limit(detail, retry_after_s).with(json!({"limit": limit, "allowed": allowed}));
+                Problem { reached: Some(reached), ..problem }
+            }
         }
     }
 }
@@ -218,12 +231,20 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(reached) = self.reached {
+            response.extensions_mut().insert(reached);
+        }
         if self.status.is_server_error() {
             let cause = self.cause.unwrap_or(self.detail);
             response.extensions_mut().insert(Trouble { code: self.code, cause });
         }
         response
     }
+}
+
+/// Whether the answer is that nobody knows the caller.
+pub(super) fn is_unknown(response: &Response) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
 }
 
 pub(super) async fn method_not_allowed() -> Problem {

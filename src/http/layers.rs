@@ -1,19 +1,24 @@
-//! What happens to every request: it runs in a task of its own, is bounded in time, counted, and a panic in it is an
-//! answer and not the end of the connection.
+//! What happens to every request: it runs in a task of its own, is refused where its caller asks too often, is bounded in time,
+//! counted, and a panic in it is an answer and not the end of the connection.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
-use super::error::Problem;
+use super::caller::Known;
+use super::error::{Problem, is_unknown};
 use super::figures::{Asked, Trouble, is_ours};
+use super::limits::{Asker, Counted};
+use super::server::Peer;
 use super::{Api, origin};
+use crate::domain::limits::Reached;
+use crate::domain::refusal::Refusal;
 
 /// The longest a client waits. The work goes on to its end: what it does is never left half-done.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -43,13 +48,45 @@ async fn detach(work: impl Future<Output = Response> + Send + 'static) -> Respon
     }
 }
 
+/// Finds out who is calling, and serves whoever has not asked too often.
+async fn admitted(api: Api, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_limited = path.starts_with("/api/") || path == "/ws";
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0);
+    let Some(peer) = peer.filter(|_| is_limited) else { return next.run(request).await };
+    let address = api.proxies.caller(peer.ip(), request.headers());
+    // Whom the database could not be asked for is a guest here; whoever needs to know asks again, and says what is wrong.
+    let known = Known::find(&api, request.headers()).await.ok();
+    let who = Asker::new(known.as_ref().unwrap_or(&Known::Guest), address);
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let counted = Counted::new(path, route, known.as_ref().unwrap_or(&Known::Guest));
+    let limits = api.flow.limits();
+    if let Err(reached) = api.gate.admit(&limits, who, counted) {
+        api.gate.note(who, reached.limit);
+        return Problem::from(Refusal::from(reached)).into_response();
+    }
+    let extensions = request.extensions_mut();
+    if address != peer.ip() {
+        extensions.insert(ConnectInfo(peer.at(address)));
+    }
+    known.into_iter().for_each(|known| drop(extensions.insert(known)));
+    let mut response = next.run(request).await;
+    if let Some(reached) = response.extensions_mut().remove::<Reached>() {
+        api.gate.note(who, reached.limit);
+    }
+    if counted == Counted::WhenUnknown && is_unknown(&response) {
+        api.gate.count_unknown(&limits, who);
+    }
+    response
+}
+
 /// One metric and, at debug level, one log event a request.
 async fn measure(State(api): State<Api>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = match origin::guard(&api, &request) {
-        Ok(()) => detach(next.run(request)).await,
+        Ok(()) => detach(admitted(api.clone(), request, next)).await,
         Err(problem) => problem.into_response(),
     };
     let route = route.as_ref().map_or("page", MatchedPath::as_str).to_owned();

@@ -19,7 +19,7 @@ pub use self::disputes::{dispute, fail};
 pub use self::events::record;
 pub(super) use self::rows::COLUMNS;
 pub use self::rows::OrderRow;
-pub use self::writes::{NewOrder, Submission, abandon, cancel, edit, finish, freeze, insert, reject, submit, unfreeze};
+pub use self::writes::{NewOrder, Submission, abandon, cancel, edit, finish, freeze, insert, newest_but, reject, submit, unfreeze};
 
 /// Which orders a list shows; always newest first, by id.
 #[derive(Clone, Debug)]

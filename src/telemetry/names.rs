@@ -87,8 +87,9 @@ const COUNTERS: &[(&str, &str)] = &[
 ];
 
 /// Counters by a label, with the values that an operator looks for.
-const LABELLED: [(&str, &str, &[&str]); 2] = [
+const LABELLED: [(&str, &str, &[&str]); 3] = [
     ("orderboard_bus_recoveries_total", "reason", &["lagged", "reconnected", "down", "no position", "epoch", "gap", "silent gap"]),
+    ("orderboard_limited_total", "limit", &["requests_s", "requests_min", "accepts_s", "orders_day", "attempts_address", "attempts_email"]),
     ("orderboard_sockets_closed_total", "code", &["1002", "1007", "1012", "4401", "4408", "4413", "4429"]),
 ];
 
@@ -108,6 +109,7 @@ pub(super) fn register() {
         }
         counter!(name).absolute(0);
     }
+    describe_counter!("orderboard_limited_total", "Requests refused: their caller asks too often, by limit");
     describe_counter!("orderboard_sockets_closed_total", "Websockets closed by this side, by code");
     for (name, label, values) in LABELLED {
         for value in values {

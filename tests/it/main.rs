@@ -24,6 +24,7 @@ mod editing;
 mod faults;
 mod fuzz;
 mod history;
+mod limits;
 mod lists;
 mod live;
 mod mail;

@@ -1,7 +1,7 @@
 //! What admins see, decide and switch.
 
 use super::entry::{Route, Who, get, patch, post, put};
-use crate::http::{admin, admin_orders, admin_payouts, admin_users, audit, categories, deliveries, disputes, figures};
+use crate::http::{admin, admin_limits, admin_orders, admin_payouts, admin_users, audit, categories, deliveries, disputes, figures};
 
 pub(super) fn entries() -> Vec<Route> {
     vec![
@@ -25,6 +25,8 @@ pub(super) fn entries() -> Vec<Route> {
         post("/api/admin/deliveries/{id}/retry", Who::Admins, deliveries::retry, "Tries a letter or message again that was given up"),
         get("/api/admin/audit", Who::Admins, audit::audit, "Checks the invariants of orders and money"),
         post("/api/admin/audit/repair", Who::Admins, audit::repair, "Mends what an audit found and is safe to mend"),
+        get("/api/admin/limits", Who::Admins, admin_limits::show, "How often one may ask, and who asked too often in the last hour"),
+        put("/api/admin/limits", Who::Admins, admin_limits::set, "Sets the limits of all nodes; what is not named is as they were started"),
         get("/api/admin/figures", Who::Admins, figures::show, "What this node has been doing in its last hour"),
     ]
 }

@@ -1,0 +1,13 @@
+//! What admins switch for all nodes: rows of JSON, which each node reads again as often as the sweep comes by.
+
+use super::{Flow, FlowError, commission_policy, limits};
+
+impl Flow {
+    /// Reads the settings again; other nodes' admins may have switched them.
+    pub async fn refresh_settings(&self) -> Result<(), FlowError> {
+        let settings = self.store.settings(&[commission_policy::SETTING, limits::SETTING]).await?;
+        let value = |name: &str| settings.get(name).map(String::as_str);
+        self.apply_policy(value(commission_policy::SETTING))?;
+        self.apply_limits(value(limits::SETTING))
+    }
+}
