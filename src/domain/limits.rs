@@ -139,12 +139,12 @@ impl LimitName {
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Requests => "requests_s",
-            Self::RequestsMinute => "requests_min",
-            Self::Accepts => "accepts_s",
-            Self::OrdersDay => "orders_day",
-            Self::AttemptsAddress => "attempts_address",
-            Self::AttemptsEmail => "attempts_email",
+            LimitName::Requests => "requests_s",
+            LimitName::RequestsMinute => "requests_min",
+            LimitName::Accepts => "accepts_s",
+            LimitName::OrdersDay => "orders_day",
+            LimitName::AttemptsAddress => "attempts_address",
+            LimitName::AttemptsEmail => "attempts_email",
         }
     }
 

@@ -25,7 +25,7 @@ async function everyPage({ server, browser }) {
     {
       who: customer, name: 'customer', paths: [
         ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
-        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], [topup.pay_url, '[data-pay]'],
+        ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], [topup.pay_url, '[data-pay]'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },

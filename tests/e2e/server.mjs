@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Telegram } from './telegram.mjs';
 
 const READY_MS = 120_000;
 const STOP_MS = 30_000;
@@ -15,10 +16,12 @@ export class Server {
   #child = null;
   #log = [];
 
-  constructor(binary, url, data) {
+  constructor(binary, url, data, telegram = null) {
     this.binary = binary;
     this.url = url;
     this.data = data;
+    /** What stands in for Telegram's server, where the server under test is our own. */
+    this.telegram = telegram;
   }
 
   /** `E2E_URL` names a running server (nothing is spawned or killed); without it one is made. */
@@ -27,7 +30,7 @@ export class Server {
     if (!binary) throw new Error('E2E_ORDERBOARD must name the orderboard binary');
     if (env.E2E_URL) return new Server(binary, env.E2E_URL.replace(/\/$/, ''), null);
     const data = await mkdtemp(join(tmpdir(), 'orderboard-e2e-'));
-    const server = new Server(binary, `http://127.0.0.1:${await freePort()}`, data);
+    const server = new Server(binary, `http://127.0.0.1:${await freePort()}`, data, await Telegram.open());
     await server.start();
     return server;
   }
@@ -40,7 +43,8 @@ export class Server {
     if (!this.restartable) return process.env;
     const listen = new URL(this.url).host;
     // Tests ask more often than people do.
-    return { ORDERBOARD_LIMITS: 'off', ...process.env, ORDERBOARD_DATA: this.data, ORDERBOARD_LISTEN: listen };
+    const own = { ORDERBOARD_DATA: this.data, ORDERBOARD_LISTEN: listen };
+    return { ORDERBOARD_LIMITS: 'off', ...process.env, ...own, ...this.telegram.settings };
   }
 
   async start() {
@@ -69,6 +73,7 @@ export class Server {
   async dispose() {
     if (!this.restartable) return;
     await this.stop();
+    this.telegram.close();
     await rm(this.data, { recursive: true, force: true });
   }
 

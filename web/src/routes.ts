@@ -19,6 +19,7 @@ export const { navigate, route, isActive } = createRouter({
     layout: () => import('./pages/settings/Frame.svelte'),
     '/': () => import('./pages/settings/General.svelte'),
     '/profile': () => import('./pages/settings/Profile.svelte'),
+    '/notifications': () => import('./pages/settings/Notifications.svelte'),
     '/security': () => import('./pages/settings/Security.svelte'),
   },
   '/admin': {

@@ -8,6 +8,8 @@ const PING_MS = 5_000;
 const PONG_MS = 3_000;
 /** A worker that died this often in a row is not worth another try. */
 const TRIES = 2;
+/** What may be the first press of a visit. */
+const PRESSES = ['pointerup', 'keydown', 'click'] as const;
 
 type TabPort = {
   postMessage(message: TabMessage): void;
@@ -54,6 +56,7 @@ export class HubClient {
     this.#connect();
     document.addEventListener('visibilitychange', this.#seen);
     addEventListener('online', this.#online);
+    for (const kind of PRESSES) addEventListener(kind, this.#pressed, { capture: true, passive: true });
     addEventListener('pagehide', this.#hidden);
     addEventListener('pageshow', this.#shown);
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
@@ -73,6 +76,7 @@ export class HubClient {
     clearTimeout(this.#pongTimer);
     document.removeEventListener('visibilitychange', this.#seen);
     removeEventListener('online', this.#online);
+    this.#heedNoPress();
     removeEventListener('pagehide', this.#hidden);
     removeEventListener('pageshow', this.#shown);
     this.#releaseLock?.();
@@ -128,7 +132,7 @@ export class HubClient {
   }
 
   #hello(): void {
-    this.#send({ kind: 'hello', tab: this.#tab, lock: this.#lock, visible: isVisible(), board: this.#board });
+    this.#send({ kind: 'hello', tab: this.#tab, lock: this.#lock, visible: isVisible(), touched: wasTouched(), board: this.#board });
   }
 
   #ping(): void {
@@ -153,6 +157,16 @@ export class HubClient {
     this.#send({ kind: 'visible', visible: isVisible() });
     if (isVisible()) this.#ping();
   };
+  #heedNoPress(): void {
+    for (const kind of PRESSES) removeEventListener(kind, this.#pressed, { capture: true });
+  }
+
+  readonly #pressed = () => {
+    // The press itself may not count yet (a touch that turns out to scroll): then the next one tells.
+    if (!wasTouched()) return;
+    this.#heedNoPress();
+    this.#send({ kind: 'touched' });
+  };
   readonly #online = () => this.#send({ kind: 'hurry' });
   readonly #hidden = () => this.#send({ kind: 'bye' });
   readonly #shown = (event: PageTransitionEvent) => {
@@ -166,6 +180,11 @@ function ownHubPort(): TabPort {
   void import('./own').then(({ serve }) => serve(port1));
   port2.start();
   return port2 as TabPort;
+}
+
+/** Without the browser's own word for it nothing is heard. */
+function wasTouched(): boolean {
+  return navigator.userActivation?.hasBeenActive ?? false;
 }
 
 function isVisible(): boolean {

@@ -39,7 +39,7 @@ class FakeTab implements PortLike {
   heard: HubMessage[] = [];
   constructor(hub: Hub, name: string, visible = true, board: string | null = 'all') {
     hub.attach(this);
-    this.says({ kind: 'hello', tab: name, lock: name, visible, board });
+    this.says({ kind: 'hello', tab: name, lock: name, visible, touched: false, board });
   }
   postMessage(message: HubMessage) {
     this.heard.push(structuredClone(message));
@@ -138,6 +138,31 @@ describe('tabs', () => {
     tab.clear();
     socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 9, held: 0, version: 6 });
     expect(tab.heard).toEqual([]);
+  });
+});
+
+describe('a notification', () => {
+  const notice: ServerFrame = { type: 'notice', id: 1, event: 'order_new', facts: {}, created_ms: 0, unread: 1 };
+  const alerted = (...tabs: FakeTab[]) => tabs.map((tab) => tab.heard.filter((one) => one.kind === 'notice').map((one) => one.alerts));
+
+  test('is told to every tab, and one of them may sound: the one that was touched, also when it is hidden', () => {
+    const [seen, touched] = [new FakeTab(hub, 'a'), new FakeTab(hub, 'b', false)];
+    touched.says({ kind: 'touched' });
+    socket().greets();
+    socket().says(notice);
+    expect(alerted(seen, touched)).toEqual([[false], [true]]);
+    seen.says({ kind: 'touched' });
+    socket().says(notice);
+    expect(alerted(seen, touched)).toEqual([[false, true], [true, false]]);
+  });
+
+  test('sounds in another tab when the one that sounded is gone', () => {
+    const [one, other] = [new FakeTab(hub, 'a'), new FakeTab(hub, 'b')];
+    for (const tab of [one, other]) tab.says({ kind: 'touched' });
+    socket().greets();
+    gone.get('b')!();
+    socket().says(notice);
+    expect(alerted(one, other)).toEqual([[true], []]);
   });
 });
 

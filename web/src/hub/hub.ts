@@ -8,7 +8,7 @@
 import { Connection, type SocketLike } from './connection';
 import type { Unpack } from './inbox';
 import type { HubMessage, Link, PortLike, TabMessage } from './messages';
-import { MALFORMED, type Account, type NoticeCount, type ServerFrame, type User } from './protocol';
+import { MALFORMED, type Account, type Notice, type NoticeCount, type ServerFrame, type User } from './protocol';
 import { Replica } from './replica';
 
 /** Watching again answers a hole; doing it more often than this would be a storm of our own. */
@@ -16,7 +16,7 @@ const REWATCH_MS = 2_000;
 /** A board nobody looks at is kept this long: switching category and back is common. */
 const UNWATCH_MS = 30_000;
 
-type Tab = { port: PortLike; visible: boolean; board: string | null };
+type Tab = { port: PortLike; visible: boolean; touched: boolean; board: string | null };
 type Board = {
   replica: Replica;
   askedMs: number;
@@ -92,11 +92,14 @@ export class Hub {
       case 'bye':
         return this.#leave(port);
       case 'board':
+      case 'touched':
       case 'visible': {
         const tab = this.#tabs.get(port);
         if (!tab) return port.postMessage({ kind: 'who', boot: this.boot });
         if (message.kind === 'board') tab.board = message.board;
+        else if (message.kind === 'touched') tab.touched = true;
         else tab.visible = message.visible;
+        if (message.kind === 'touched') return;
         if (tab.visible) this.#connection.hurry();
         return this.#look(tab);
       }
@@ -105,7 +108,7 @@ export class Hub {
 
   #welcome(port: PortLike, hello: Extract<TabMessage, { kind: 'hello' }>): void {
     const known = this.#tabs.has(port);
-    const tab: Tab = { port, visible: hello.visible, board: hello.board };
+    const tab: Tab = { port, visible: hello.visible, touched: hello.touched, board: hello.board };
     this.#tabs.set(port, tab);
     if (!known) this.options.whenReleased(hello.lock, () => this.#leave(port));
     if (this.#ended) return port.postMessage({ kind: 'ended' });
@@ -223,7 +226,7 @@ export class Hub {
         return this.#tell({ kind: 'order', order: frame.order });
       case 'notice': {
         const { id, event, facts, created_ms } = frame;
-        return this.#tell({ kind: 'notice', notice: { id, event, facts, created_ms } });
+        return this.#tellNotice({ id, event, facts, created_ms });
       }
       case 'notice_count':
         this.#notices = { unread: frame.unread, read_up_to: frame.read_up_to };
@@ -256,6 +259,14 @@ export class Hub {
 
   #tell(message: HubMessage): void {
     for (const tab of this.#tabs.values()) tab.port.postMessage(message);
+  }
+
+  /** All tabs hear of it, and one may sound: one that may be heard, and of these one that is looked at. */
+  #tellNotice(notice: Notice): void {
+    const fitness = (tab: Tab) => Number(tab.touched) * 2 + Number(tab.visible);
+    let best: Tab | null = null;
+    for (const tab of this.#tabs.values()) if (!best || fitness(tab) >= fitness(best)) best = tab;
+    for (const tab of this.#tabs.values()) tab.port.postMessage({ kind: 'notice', notice, alerts: tab === best });
   }
 
   #tellBoard(name: string, message: HubMessage): void {

@@ -12,9 +12,11 @@ export type Link = {
 };
 
 export type TabMessage =
-  | { kind: 'hello'; tab: string; lock: string; visible: boolean; board: string | null }
+  | { kind: 'hello'; tab: string; lock: string; visible: boolean; touched: boolean; board: string | null }
   | { kind: 'board'; board: string | null }
   | { kind: 'visible'; visible: boolean }
+  /** Somebody has pressed something in this tab: it may be heard now. */
+  | { kind: 'touched' }
   | { kind: 'hurry' }
   | { kind: 'ping'; n: number }
   | { kind: 'bye' };
@@ -30,7 +32,8 @@ export type HubMessage =
   | { kind: 'diff'; board: string; up: BoardOrder[]; rm: [number, GoneReason][] }
   | { kind: 'balance'; account: Account }
   | { kind: 'order'; order: OwnOrder }
-  | { kind: 'notice'; notice: Notice }
+  /** `alerts`: this tab is the one that may make a sound of it. */
+  | { kind: 'notice'; notice: Notice; alerts: boolean }
   | { kind: 'notice_count'; count: NoticeCount }
   | { kind: 'ended' };
 

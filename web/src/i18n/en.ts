@@ -82,6 +82,11 @@ export const en = {
     cancelled: { title: 'The order is cancelled', advice: 'Choose another one.' },
     own_order: { title: 'This is your own order', advice: 'Somebody else has to take it.' },
     stale: { title: 'The order has changed meanwhile', advice: 'Nothing was done. Look at its state and decide again.' },
+    first_taker: { title: 'The first taker gets this order', advice: 'Take it instead of applying.' },
+    changed: { title: 'The customer has edited this order', advice: 'Nothing was done. See what is different and decide again.' },
+    disputed: { title: 'This contract is in dispute', advice: 'Wait for the administrator’s verdict.' },
+    not_disputed: { title: 'Nobody asks for a verdict any more', advice: 'Nothing was done. Look at the order again.' },
+    exists: { title: 'There is one with this name already', advice: 'Change that one, or choose another name.' },
     insufficient_funds: { title: 'Not enough money on the wallet', advice: 'Nothing was posted. Top up and repeat.' },
     email_taken: { title: 'This e-mail already has an account', advice: 'Sign in with it, or take another e-mail.' },
     wrong_credentials: { title: 'E-mail or password is wrong', advice: 'Check both and the keyboard layout, then repeat.' },
@@ -108,7 +113,7 @@ export const en = {
   reasons: {
     required: 'Fill this in.', too_long: 'Too long.', too_short: 'Too short.', control_characters: 'Contains characters that cannot be used.',
     not_positive: 'Has to be more than zero.', too_large: 'Too large.', too_small: 'Too small.', unknown: 'There is no such value.', malformed: 'Not written right.',
-    email: 'Not an e-mail address.', currency: 'There is no such currency.', payout_zero: 'Too little: the executor would get nothing.', role: 'This account has no such role.',
+    email: 'Not an e-mail address.', currency: 'There is no such currency.', payout_zero: 'Too little: the executor would get nothing.', role: 'This account has no such role.', language: 'There is no such language.',
     money: 'Write a sum such as 1,234.50.',
   } as Record<string, string>,
 };

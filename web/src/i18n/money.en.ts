@@ -9,7 +9,7 @@ export const en = {
     walletHint: 'Pays for your orders', earningsHint: 'What your work has brought',
     kind: {
       topup: 'Top-up', credit: 'Credit', debit: 'Debit', hold: 'Held for an order', release: 'Returned from hold', capture: 'Paid for an order',
-      payout: 'Earned by an order', payment: 'Earned by an order', transfer: 'Transfer', withdrawal: 'Withdrawal', sweep: 'Moved to wallet',
+      payout: 'Earned by an order', payment: 'Earned by an order', transfer: 'Transfer', withdrawal: 'Withdrawal', sweep: 'Moved to wallet', adjust: 'Hold follows the price',
     } as Record<string, string>,
     after: 'Balance after', what: 'What', sum: 'Sum', orderLink: (id: number) => `order ${id}`,
     empty: { title: 'No entries yet', text: 'Every movement of money is listed here with the balance after it.' },

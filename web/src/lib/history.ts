@@ -6,7 +6,7 @@ export type Filter = { account: AccountKind; kind: string; from: string; to: str
 
 /** The kinds of entries that an account can have, the usual ones first. */
 export const KINDS: Record<AccountKind, string[]> = {
-  wallet: ['topup', 'hold', 'capture', 'release', 'transfer', 'sweep', 'withdrawal', 'credit', 'debit'],
+  wallet: ['topup', 'hold', 'adjust', 'capture', 'release', 'transfer', 'sweep', 'withdrawal', 'credit', 'debit'],
   earnings: ['payout', 'hold', 'withdrawal', 'release', 'sweep', 'transfer', 'credit', 'debit'],
 };
 

@@ -90,3 +90,15 @@ export type Audit = {
 };
 
 export type AuditProgress = { state: 'running'; number: number } | ({ state: 'done' } & Audit);
+
+export type Way = 'app' | 'mail' | 'telegram';
+export type Ways = Record<Way, boolean>;
+export type Channels = {
+  events: Record<string, Ways>;
+  /** Whether letters go out from here at all. */
+  mail: { available: boolean };
+  telegram: { available: boolean; linked: boolean };
+};
+export type TelegramLink = { link: string; code: string; expires_at: string };
+/** `category` is a slug, or `all`. */
+export type Subscription = { category: string; price_min: number | null; sound: boolean };

@@ -22,7 +22,7 @@ class Live {
   readonly #board = new Set<(message: BoardMessage) => void>();
   readonly #orders = new Set<(order: OwnOrder) => void>();
   readonly #balances = new Set<(account: Account) => void>();
-  onNotice: (notice: Notice) => void = () => {};
+  onNotice: (notice: Notice, alerts: boolean) => void = () => {};
   onNoticeCount: (count: NoticeCount) => void = () => {};
   onUser: (user: User | null) => void = () => {};
   onEnded: () => void = () => {};
@@ -108,7 +108,7 @@ class Live {
         for (const listener of this.#balances) listener(message.account);
         return;
       case 'notice':
-        return this.onNotice(message.notice);
+        return this.onNotice(message.notice, message.alerts);
       case 'notice_count':
         return this.onNoticeCount(message.count);
     }

@@ -1,17 +1,32 @@
-/** What a tab does when something arrives: it shows it, unless the page itself tells the same already. */
+/** What a tab does when something arrives: it shows it, unless the page itself tells the same already; and one tab may sound. */
 import type { Notice } from '../hub/protocol';
 import { noticesText } from '../i18n/notices';
+import { chime, showSystem } from '../lib/alerts';
 import { tell } from '../lib/notices';
 import { toast } from '../lib/toast.svelte';
 import { navigate, route } from '../routes';
 import { categories } from './categories.svelte';
+import { session } from './session.svelte';
+import { subscriptions } from './subscriptions.svelte';
 
 /** Money has toasts of its own, and what one has just done oneself needs none. */
 const TOLD_OTHERWISE = ['work_confirmed', 'topup', 'debited', 'password_changed'];
 
-export function arrived(notice: Notice): void {
+export function arrived(notice: Notice, alerts: boolean): void {
   categories.load();
+  if (alerts && notice.event === 'order_new') void alert(notice);
   if (document.visibilityState !== 'visible' || TOLD_OTHERWISE.includes(notice.event) || route.pathname === '/notifications') return;
   const { text, more, href } = tell(notice);
   toast.info(text, { description: more, action: { label: noticesText().open, onClick: () => void navigate(href as '/') } });
+}
+
+/** As the subscriptions want it that the order was told for. */
+async function alert(notice: Notice): Promise<void> {
+  await subscriptions.load(session.me?.user.id);
+  const { category, price } = notice.facts;
+  const wanted = subscriptions.matching(typeof category === 'string' ? category : null, Number(price));
+  if (wanted.some((one) => one.sound)) void chime(Date.now(), 'by news');
+  if (document.visibilityState === 'visible' || !wanted.some((one) => subscriptions.shown.has(one.category))) return;
+  const { text, href } = tell(notice);
+  showSystem(text, `orderboard-${session.me?.user.id}-${notice.id}`, () => void navigate(href as '/'));
 }

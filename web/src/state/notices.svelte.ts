@@ -19,9 +19,9 @@ class Notices {
       this.unread = tabTitle.unread = unread;
       this.readUpTo = Math.max(this.readUpTo, read_up_to);
     };
-    live.onNotice = (notice) => {
+    live.onNotice = (notice, alerts) => {
       for (const listener of this.#listeners) listener(notice);
-      void import('./noticeArrival').then(({ arrived }) => arrived(notice));
+      void import('./noticeArrival').then(({ arrived }) => arrived(notice, alerts));
     };
   }
 
