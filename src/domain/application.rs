@@ -83,16 +83,20 @@ impl Default for CounterLimits {
 }
 
 impl CounterLimits {
+    /// The lowest and the highest counter-price for an order at the price `from`.
+    pub fn range(self, from: i64) -> (i64, i64) {
+        let part = |percent: u16| i128::from(from) * i128::from(percent);
+        let (low, high) = ((part(self.min_percent) + 99) / 100, part(self.max_percent) / 100);
+        (i64::try_from(low).unwrap_or(i64::MAX), i64::try_from(high).unwrap_or(i64::MAX))
+    }
+
     /// Refused when `price` is too far from the order's price `from`.
     pub fn check(self, from: i64, price: i64) -> Result<(), Invalid> {
-        let part = |percent: u16| i128::from(from) * i128::from(percent);
-        let (low, high) = (part(self.min_percent), part(self.max_percent));
-        let hundredfold = i128::from(price) * 100;
-        if (low..=high).contains(&hundredfold) {
+        let (low, high) = self.range(from);
+        if (low..=high).contains(&price) {
             return Ok(());
         }
-        let reason = if hundredfold < low { Reason::TooSmall } else { Reason::TooLarge };
-        let (low, high) = ((low + 99) / 100, high / 100);
+        let reason = if price < low { Reason::TooSmall } else { Reason::TooLarge };
         Err(Invalid::new("price", reason, format!("a counter-price for this order is between {low} and {high} minor units")))
     }
 }

@@ -3,6 +3,9 @@
 //! A herd on one order must not be a herd on the database. While this node has an UPDATE for an order in flight, later
 //! takers of that order wait for its result; and an order known to be taken is refused from memory. What is remembered
 //! is dropped as soon as news says that the order is open again, and after [`KNOWN_FOR`] in any case.
+//!
+//! Who says which version they have seen gets the order only as they saw it: where its customer has edited it since, they are told
+//! what is different. The same UPDATE decides that; what else has moved the version (an applicant, a freezing) is nothing to them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +17,10 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{Flow, FlowError, Recent, now};
+use crate::domain::edit::merged;
+use crate::domain::event::Facts;
 use crate::domain::news::Subject;
-use crate::domain::order::{Assignment, Order, Status};
+use crate::domain::order::{Assignment, FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::StoreError;
@@ -24,7 +29,7 @@ use crate::store::take_lane::{LaneError, Taking};
 /// How long a taken order is refused from memory. The database is asked again afterwards.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
 const KNOWN_MAX: usize = 100_000;
-/// UPDATEs for one taker while the order flickers between frozen and open.
+/// UPDATEs for one taker while the order flickers between frozen and open, or is edited to and fro.
 const ATTEMPTS_MAX: u32 = 8;
 
 /// The winner's answer.
@@ -44,7 +49,28 @@ enum Verdict {
     Refused(Refusal),
     /// The order may still be had: only the one who asked could not have it.
     NotForThem,
+    /// Nor could whoever else has seen no more than this version of it.
+    Changed(Changed),
     Failed(StoreError),
+}
+
+/// What edits have made of an open order since a version of it.
+#[derive(Clone, Debug)]
+struct Changed {
+    seen: u64,
+    changes: Facts,
+    order: Box<FullOrder>,
+}
+
+impl Changed {
+    fn refusal(self) -> Refusal {
+        Refusal::Changed { changes: self.changes, order: self.order }
+    }
+
+    /// Whether it is what this taker is to be told, too.
+    fn holds_for(&self, actor: &Actor, seen: Option<u64>) -> bool {
+        seen == Some(self.seen) && self.order.order.customer.id != actor.user.id
+    }
 }
 
 /// Whose the order is, since when, and how far they have come with it.
@@ -56,8 +82,10 @@ struct Taken {
 }
 
 impl Taken {
+    /// Nothing of an order that failed: it was somebody's, and is nobody's any more.
     fn of(order: &Order) -> Option<Self> {
-        let (by, at) = order.taken()?;
+        let is_theirs = matches!(order.status, Status::InWork | Status::Submitted | Status::Done);
+        let (by, at) = order.taken().filter(|_| is_theirs)?;
         Some(Self { by, at, status: order.status })
     }
 }
@@ -87,12 +115,20 @@ impl Takes {
         self.known.get(&order_id).filter(|known| known.since.elapsed() < KNOWN_FOR)?.taken
     }
 
-    /// Remembers a state of the order unless a newer one is remembered. Version 0 is a win of this node, whose version
-    /// the UPDATE does not tell: it replaces what is there, and any news replaces it.
+    /// Remembers a state of the order unless a newer one is remembered.
     fn remember(&self, order_id: u64, version: u64, taken: Option<Taken>) {
         self.known.update(order_id, |known| {
-            let is_older = version > 0 && known.is_some_and(|known| known.version > version);
+            let is_older = known.is_some_and(|known| known.version > version);
             (!is_older).then(|| Known { version, taken, since: Instant::now() })
+        });
+    }
+
+    /// Remembers a win of this node. The UPDATE does not tell its version; it is above the one that is remembered, so that news
+    /// of whoever had the order before is not believed, and any news of this taking is.
+    fn remember_win(&self, order_id: u64, taken: Taken) {
+        self.known.update(order_id, |known| {
+            let version = known.map_or(0, |known| known.version + 1);
+            Some(Known { version, taken: Some(taken), since: Instant::now() })
         });
     }
 }
@@ -110,15 +146,16 @@ impl Drop for Landing<'_> {
 }
 
 impl Flow {
-    /// Takes the order for `actor`, or names who or what stands against it. Asked again by the winner: the same answer.
+    /// Takes the order for `actor`, or names who or what stands against it; an edit after the version `seen` does. Asked again by
+    /// the winner: the same answer.
     ///
     /// At debug level its span lasts until the news of the taking is out, and says how that went.
-    pub async fn accept_order(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
+    pub async fn accept_order(&self, actor: &Actor, order_id: u64, seen: Option<u64>) -> Result<Accepted, FlowError> {
         let span = tracing::debug_span!("accept", order = order_id, executor = actor.user.id, news = tracing::field::Empty);
-        self.accept(actor, order_id).instrument(span).await
+        self.accept(actor, order_id, seen).instrument(span).await
     }
 
-    async fn accept(&self, actor: &Actor, order_id: u64) -> Result<Accepted, FlowError> {
+    async fn accept(&self, actor: &Actor, order_id: u64, seen: Option<u64>) -> Result<Accepted, FlowError> {
         if actor.role != Role::Executor {
             return Err(Refusal::Forbidden("only executors take orders; sign in as an executor").into());
         }
@@ -131,11 +168,12 @@ impl Flow {
                     let (told, flight) = watch::channel(None);
                     vacant.insert(flight);
                     let landing = Landing { takes: &self.takes, order_id };
-                    let verdict = self.take(actor, order_id).await?;
+                    let verdict = self.take(actor, order_id, seen).await?;
                     told.send_replace(Some(verdict.clone()));
                     drop(landing);
                     match verdict {
                         Verdict::NotForThem => return Err(Refusal::OwnOrder.into()),
+                        Verdict::Changed(changed) => return Err(changed.refusal().into()),
                         verdict => verdict,
                     }
                 }
@@ -144,7 +182,7 @@ impl Flow {
                     drop(flying);
                     metrics::counter!("orderboard_accept_waited_total").increment(1);
                     match flight.wait_for(Option::is_some).await.map(|verdict| verdict.clone()) {
-                        Ok(Some(Verdict::NotForThem) | None) | Err(_) => continue,
+                        Ok(None) | Err(_) => continue,
                         Ok(Some(verdict)) => verdict,
                     }
                 }
@@ -153,7 +191,8 @@ impl Flow {
                 Verdict::Taken(taken) => answer(actor, order_id, taken),
                 Verdict::Refused(refusal) => Err(refusal.into()),
                 Verdict::Failed(error) => Err(error.into()),
-                Verdict::NotForThem => continue,
+                Verdict::Changed(changed) if changed.holds_for(actor, seen) => Err(changed.refusal().into()),
+                Verdict::NotForThem | Verdict::Changed(_) => continue,
             };
         }
     }
@@ -165,14 +204,14 @@ impl Flow {
 
     /// One UPDATE, alone or with those of other orders that wait; when it changed nothing, one read to say why. When the read
     /// finds what the UPDATE did not (the customer unfroze the order in between), the answer is another UPDATE.
-    async fn take(&self, actor: &Actor, order_id: u64) -> Result<Verdict, FlowError> {
+    async fn take(&self, actor: &Actor, order_id: u64, mut seen: Option<u64>) -> Result<Verdict, FlowError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let found = match self.lane.take(order_id, actor.user.id, now()).await {
+            let found = match self.lane.take(order_id, actor.user.id, seen, now()).await {
                 Ok(Taking::Won(at)) => {
                     let taken = Taken { by: actor.user.clone(), at, status: Status::InWork };
-                    self.takes.remember(order_id, 0, Some(taken.clone()));
+                    self.takes.remember_win(order_id, taken.clone());
                     self.outbox.announce(Subject::order(order_id));
                     return Ok(Verdict::Taken(taken));
                 }
@@ -181,12 +220,29 @@ impl Flow {
                 Err(LaneError::Store(error)) => Err(error),
                 Err(full) => return Err(full.into()),
             };
-            match found {
-                Ok(order) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => {}
+            let order = match found {
+                Ok(order) if attempts < ATTEMPTS_MAX && may_be_had(&order, actor) => order,
                 Ok(order) => return Ok(self.refusal(actor, &order)),
                 Err(error) => return Ok(Verdict::Failed(error)),
+            };
+            if let Some(version) = seen.filter(|version| *version < order.edited_version) {
+                match self.changed(order_id, version).await {
+                    // Whatever is said of an order that is not open any more, another try says it.
+                    Ok(Some(changed)) if !may_be_had(&changed.order.order, actor) => {}
+                    // Edited to and fro: it is as they saw it.
+                    Ok(Some(changed)) if changed.changes.is_empty() => seen = Some(changed.order.order.edited_version),
+                    Ok(Some(changed)) => return Ok(Verdict::Changed(changed)),
+                    Ok(None) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
+                    Err(error) => return Ok(Verdict::Failed(error)),
+                }
             }
         }
+    }
+
+    async fn changed(&self, order_id: u64, seen: u64) -> Result<Option<Changed>, StoreError> {
+        let Some(order) = self.store.full_order(order_id).await? else { return Ok(None) };
+        let changes = merged(self.store.edits_since(order_id, seen).await?);
+        Ok(Some(Changed { seen, changes, order: Box::new(order) }))
     }
 
     fn refusal(&self, actor: &Actor, order: &Order) -> Verdict {
@@ -194,7 +250,7 @@ impl Flow {
             (Status::Frozen, _) => Verdict::Refused(Refusal::Frozen),
             (Status::Cancelled, _) => Verdict::Refused(Refusal::Cancelled),
             (Status::Open, _) if order.customer.id == actor.user.id => Verdict::NotForThem,
-            (Status::InWork | Status::Submitted | Status::Done, Some(taken)) => {
+            (_, Some(taken)) => {
                 self.takes.remember(order.id, order.version, Some(taken.clone()));
                 Verdict::Taken(taken)
             }

@@ -3,8 +3,9 @@
 use super::edit_order::policy_of;
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
-use crate::domain::application::{APPLICANTS_MAX, Application, ApplicationStatus};
+use crate::domain::application::{APPLICANTS_MAX, Application, ApplicationStatus, CounterLimits};
 use crate::domain::commission::Split;
+use crate::domain::edit::merged;
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::money::Amount;
 use crate::domain::news::Subject;
@@ -25,6 +26,8 @@ pub struct Offer {
     pub message: String,
     /// Another price than the order's.
     pub price: Option<Amount>,
+    /// The version of the order that they have seen.
+    pub version: Option<u64>,
 }
 
 impl Flow {
@@ -36,6 +39,7 @@ impl Flow {
         for _ in 0..ATTEMPTS_MAX {
             let order = self.store.full_order(order_id).await?.ok_or(Refusal::NotFound("order"))?;
             may_apply(actor, &order.order)?;
+            self.is_as_seen(&order, offer).await?;
             let split = self.offered(&order, offer)?;
             let new = NewApplication { order_id, executor_id: actor.user.id, message: &offer.message, split, at: now() };
             let told = [Notice::applicant(&order.order, &actor.user, split.price, &offer.message)];
@@ -80,9 +84,24 @@ impl Flow {
         Err(Refusal::Stale { status: order.status, version: order.version }.into())
     }
 
+    /// How far from an order's price an offer may be.
+    pub fn counter_limits(&self) -> CounterLimits {
+        self.config.counter_limits
+    }
+
     async fn own_application(&self, actor: &Actor, order_id: u64) -> Result<Application, FlowError> {
         let own = self.store.application(order_id, actor.user.id).await?.filter(|_| actor.role == Role::Executor);
         Ok(own.ok_or(Refusal::NotFound("application"))?)
+    }
+
+    /// Refused when the order says something else than it did when they saw it.
+    async fn is_as_seen(&self, order: &FullOrder, offer: &Offer) -> Result<(), FlowError> {
+        let Some(seen) = offer.version.filter(|seen| *seen < order.order.edited_version) else { return Ok(()) };
+        let changes = merged(self.store.edits_since(order.order.id, seen).await?);
+        match changes.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Changed { changes, order: Box::new(order.clone()) }.into()),
+        }
     }
 
     fn offered(&self, order: &FullOrder, offer: &Offer) -> Result<Split, FlowError> {

@@ -34,7 +34,7 @@ impl Flow {
 
     /// The customer sends submitted work back, saying why.
     pub async fn reject_order(&self, actor: &Actor, order_id: u64, reason: &str) -> Result<FullOrder, FlowError> {
-        let reason = text::line("reason", reason, text::DESCRIPTION_CHARS_MAX)?;
+        let reason = text::statement("reason", reason)?;
         let order = self.order_of(actor, order_id, Side::Customer).await?;
         let at = now();
         let told: Vec<Notice> = order.executor.iter().map(|executor| Notice::work_rejected(&order, executor, &reason, at)).collect();

@@ -22,6 +22,7 @@ use crate::flow::{Choice, Offer};
 pub(super) struct NewOffer {
     message: String,
     price: Option<i64>,
+    version: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +46,15 @@ struct Compared {
     #[serde(flatten)]
     application: Application,
     stats: Record,
+}
+
+/// Applications, and between which prices an offer for their order may be.
+#[derive(Serialize)]
+struct OfOrder {
+    #[serde(flatten)]
+    listed: Listed<Compared>,
+    price_min: i64,
+    price_max: i64,
 }
 
 /// An executor's application beside the order it is for; without the order where it is gone.
@@ -74,7 +84,8 @@ pub(super) async fn apply(State(api): State<Api>, Caller(session): Caller, Id(id
         let told = format!("`message` must have at most {MESSAGE_CHARS_MAX} characters");
         return Err(Invalid::new("message", Reason::TooLong, told).into());
     }
-    let offer = Offer { message, price: body.price.map(|price| Amount::parse("price", price)).transpose()? };
+    let price = body.price.map(|price| Amount::parse("price", price)).transpose()?;
+    let offer = Offer { message, price, version: body.version };
     ok(&api.flow.apply_for_order(&session.actor, id, &offer).await?)
 }
 
@@ -116,7 +127,9 @@ pub(super) async fn of_order(State(api): State<Api>, Caller(session): Caller, Id
     let records = api.store.records(&ids, &order.currency).await?;
     let compared =
         |application: Application| Compared { stats: records.get(&application.executor.id).copied().unwrap_or_default(), application };
-    ok(&Listed::new(applications.into_iter().map(compared).collect(), page, |compared: &Compared| compared.application.version))
+    let listed = Listed::new(applications.into_iter().map(compared).collect(), page, |compared: &Compared| compared.application.version);
+    let (price_min, price_max) = api.flow.counter_limits().range(order.price);
+    ok(&OfOrder { listed, price_min, price_max })
 }
 
 /// The caller's own, the newest orders first.

@@ -91,6 +91,13 @@ pub(super) struct NewOrder {
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
+/// The version of the order that the taker has seen; nothing where they take it as it is.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Taking {
+    version: Option<u64>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Report {
@@ -198,8 +205,8 @@ pub(super) async fn show(State(api): State<Api>, MaybeCaller(session): MaybeCall
     ok(&full)
 }
 
-pub(super) async fn accept(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {
-    ok(&api.flow.accept_order(&session.actor, id).await?)
+pub(super) async fn accept(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(body): MaybeJson<Taking>) -> Answer {
+    ok(&api.flow.accept_order(&session.actor, id, body.version).await?)
 }
 
 pub(super) async fn cancel(State(api): State<Api>, Caller(session): Caller, Id(id): Id, MaybeJson(_): MaybeJson<Nothing>) -> Answer {

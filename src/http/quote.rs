@@ -1,4 +1,5 @@
-//! What an order would cost or pay: public, read-only, from this node's memory.
+//! What an order would cost or pay: public, read-only, from this node's memory. By the policy in force, or by another that is named:
+//! an order keeps the one it was made with, also when it is edited or applied for.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::error::{Answer, ok};
 use super::extract::Query;
-use crate::domain::commission::{Policy, Split};
+use crate::domain::commission::{Mode, Policy, Split};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::refusal::{Invalid, Reason};
 use crate::flow::Ask;
@@ -17,6 +18,20 @@ pub(super) struct QuoteQuery {
     price: Option<i64>,
     payout: Option<i64>,
     currency: Option<Currency>,
+    rate_bp: Option<u16>,
+    floor_bp: Option<u16>,
+    mode: Option<Mode>,
+}
+
+impl QuoteQuery {
+    /// The policy that is named, as a whole; nothing where none is.
+    fn policy(&self) -> Result<Option<Policy>, Invalid> {
+        match (self.rate_bp, self.floor_bp, self.mode) {
+            (None, None, None) => Ok(None),
+            (Some(rate_bp), Some(floor_bp), Some(mode)) => Policy::new(rate_bp, floor_bp, mode).map(Some),
+            _ => Err(Invalid::new("mode", Reason::Required, "name a policy by `rate_bp`, `floor_bp` and `mode`, all three, or none")),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -29,7 +44,7 @@ struct Quote {
 }
 
 pub(super) async fn quote(State(api): State<Api>, Query(query): Query<QuoteQuery>) -> Answer {
-    let policy = api.flow.policy();
+    let policy = query.policy()?.unwrap_or_else(|| api.flow.policy());
     let split = ask(query.price, query.payout)?.split(policy)?;
     ok(&Quote { split, policy, currency: query.currency.unwrap_or(Currency::RUB) })
 }

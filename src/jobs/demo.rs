@@ -102,7 +102,7 @@ impl Market {
         let done = match self.dice.below(10) {
             0..4 if open.len() < 100 || self.dice.below(3) == 0 => self.post().await,
             0..7 => match (self.dice.pick(&open), self.dice.pick(&self.executors)) {
-                (Some(order), Some(executor)) => self.flow.accept_order(executor, order.id).await.map(drop),
+                (Some(order), Some(executor)) => self.flow.accept_order(executor, order.id, None).await.map(drop),
                 _ => Ok(()),
             },
             7 => self.withdraw().await,

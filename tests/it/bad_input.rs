@@ -266,11 +266,22 @@ async fn amounts_that_are_no_money_are_refused_everywhere() {
     assert_eq!(both["field"], "payout");
     let neither = order(json!({"title": "Paint"})).await;
     assert_eq!((&neither["field"], &neither["reason"]), (&json!("price"), &json!("required")));
-    for query in
-        ["", "?price=100&payout=90", "?price=", "?price=100&price=100", "?price=100&currency=rub", "?price=100&surprise=1", "?price=1"]
-    {
+    for query in [
+        "",
+        "?price=100&payout=90",
+        "?price=",
+        "?price=100&price=100",
+        "?price=100&currency=rub",
+        "?price=100&surprise=1",
+        "?price=1",
+        "?price=100&rate_bp=200",
+        "?price=100&rate_bp=200&floor_bp=300&mode=exact",
+        "?price=100&rate_bp=200&floor_bp=0&mode=other",
+    ] {
         app.call("GET", &format!("/api/quote{query}"), None, &Value::Null).await.refused(422, "invalid");
     }
+    let older = app.call("GET", "/api/quote?price=10001&rate_bp=200&floor_bp=0&mode=exact", None, &Value::Null).await.expect(200);
+    assert_eq!((&older["commission"], &older["rate_bp"]), (&json!(201), &json!(200)), "an order's own policy can be asked for");
     for policy in
         [json!([0, 0]), json!([5_001, 0]), json!([100, 101]), json!([-1, 0]), json!([65_536, 0]), json!([100, -1]), json!([100, 0.5])]
     {

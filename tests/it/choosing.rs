@@ -60,6 +60,8 @@ async fn one_is_chosen_at_the_price_they_offered_and_the_others_are_declined() {
     assert_eq!(statuses(&compared), [(plain.id, "waiting"), (cheap.id, "waiting"), (dear.id, "waiting")]);
     assert_eq!(compared[1]["stats"], json!({"completed": 1, "earned": 900}));
     assert_eq!(compared[2]["stats"], json!({"completed": 0, "earned": 0}));
+    let limits = app.get(&format!("/api/orders/{id}/applications"), &plain).await.expect(200);
+    assert_eq!((&limits["price_min"], &limits["price_max"]), (&json!(5_000), &json!(20_000)), "between these an offer may be");
     assert_eq!(app.balance(&customer, "wallet").await, (89_000, 10_000), "applying moves no money");
     for executor in [&dear, &cheap, &plain] {
         assert_eq!(applications(&app, executor, id).await.len(), 1, "an executor sees their own");

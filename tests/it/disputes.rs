@@ -42,6 +42,9 @@ async fn an_admin_pays_the_executor_or_gives_the_money_back() {
     assert_eq!(app.balance(&customer, "wallet").await, (90_000, 0));
     app.assert_books_balance().await;
 
+    for asker in [&executor, &app.executor().await] {
+        assert_eq!(app.accept(asker, refunded).await.refused(409, "stale")["order_status"], "failed", "it is nobody's");
+    }
     let before = app.fingerprint().await;
     assert_eq!(arbitrate(&app, &admin, paid, "pay").await.expect(200), done, "asked again, decided once");
     arbitrate(&app, &admin, paid, "refund").await.refused(409, "not_disputed");

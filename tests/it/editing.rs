@@ -207,6 +207,8 @@ async fn the_timeline_tells_each_party_what_has_happened_and_no_executor_of_anot
     app.post(&format!("/api/orders/{id}/reject"), &customer, &json!({"reason": "Not blue"})).await.expect(200);
     app.act(&first, id, "abandon").await.expect(200);
     app.get(&format!("/api/orders/{id}/timeline"), &first).await.refused(404, "not_found");
+    let open = app.get(&format!("/api/orders/{id}"), &second).await.expect(200);
+    assert_eq!((&open["report"], &open["reject_reason"]), (&Value::Null, &Value::Null), "what the first did is not the second's to read");
     app.accept(&second, id).await.expect(200);
     app.post(&format!("/api/orders/{id}/submit"), &second, &json!({"report": "Blue"})).await.expect(200);
     app.act(&customer, id, "confirm").await.expect(200);

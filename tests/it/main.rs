@@ -33,6 +33,7 @@ mod money;
 mod news;
 mod notifications;
 mod operation;
+mod order_model;
 mod orders;
 mod payouts;
 mod private_channels;

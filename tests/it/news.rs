@@ -237,7 +237,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         let created = flow.create_order(&customer, &draft, None).await.unwrap();
         if number % 3 == 0 {
             let id = serde_json::from_str::<serde_json::Value>(&created).unwrap()["id"].as_u64().unwrap();
-            flow.accept_order(&executor, id).await.unwrap();
+            flow.accept_order(&executor, id, None).await.unwrap();
         }
     }
     let committed = Instant::now();

@@ -42,9 +42,12 @@ async fn work_that_is_confirmed_moves_the_money_step_by_step() {
     assert!(submitted["confirm_by_ms"].as_i64().unwrap() > submitted["submitted_ms"].as_i64().unwrap());
     assert_eq!(money().await, ((90_000, 10_000), (0, 0)), "handing in moves no money");
 
-    let rejected = app.post(&format!("/api/orders/{id}/reject"), &customer, &json!({"reason": "One plank is missing"})).await.expect(200);
+    let rejected = app
+        .post(&format!("/api/orders/{id}/reject"), &customer, &json!({"reason": "One plank is missing:\nthe long one"}))
+        .await
+        .expect(200);
     assert_eq!((&rejected["status"], &rejected["version"]), (&json!("in_work"), &json!(4)));
-    assert_eq!(rejected["reject_reason"], "One plank is missing");
+    assert_eq!(rejected["reject_reason"], "One plank is missing:\nthe long one");
     assert_eq!((&rejected["submitted_ms"], &rejected["confirm_by_ms"]), (&Value::Null, &Value::Null));
     assert_eq!(money().await, ((90_000, 10_000), (0, 0)), "rejecting moves no money");
 

@@ -11,6 +11,7 @@ export const { navigate, route, isActive } = createRouter({
   '/orders/new': () => import('./pages/NewOrder.svelte'),
   '/orders/mine': () => import('./pages/MyOrders.svelte'),
   '/orders/:id': () => import('./pages/Order.svelte'),
+  '/people/:id': () => import('./pages/Person.svelte'),
   '/contracts': () => import('./pages/Contracts.svelte'),
   '/balance': () => import('./pages/Balance.svelte'),
   '/payouts': () => import('./pages/Payouts.svelte'),

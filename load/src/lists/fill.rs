@@ -35,7 +35,7 @@ pub(super) struct Market {
 }
 
 impl Market {
-    pub(super) fn new(options: &cli::Lists, customers: People, executors: People) -> Self {
+    pub(super) fn new(options: &cli::Lists, [customers, executors]: [People; 2]) -> Self {
         let alive = options.open + options.open / 5;
         let scattered = alive / 10;
         let orders = options.finished + alive;

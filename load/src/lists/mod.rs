@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use self::fill::{Market, People};
 use self::pages::{Depth, LISTS, List, Who};
+use self::told::Places;
 use crate::Run;
 use crate::check::{Check, Problems};
 use crate::cli::{self, Common};
@@ -19,6 +20,7 @@ use crate::server::{Server, Token};
 
 mod fill;
 mod pages;
+mod told;
 
 const PEOPLE: u64 = 200;
 /// Calls before anything is timed: connections, caches, prepared statements.
@@ -41,9 +43,11 @@ pub(crate) async fn run(common: &Common, options: &cli::Lists, run: &Run) -> Res
     }
     let admins = server.tokens(1, "admin", 0).await?;
     let database = server.database().await?;
-    let market = Market::new(options, people(&customers)?, people(&executors)?);
+    let sides = [people(&customers)?, people(&executors)?];
+    let market = Market::new(options, sides);
     let begun = Instant::now();
     fill::fill(&database, market, run).await?;
+    let places = told::fill(&database, market, sides).await?;
     let mut report = Report::new(format!("lists: {} orders, pages at random depths", market.orders));
     report.figure("made in s", rounded(begun.elapsed().as_secs_f64()));
     let of_status = "select cast(status as char), count(*) from orders group by status order by status";
@@ -71,7 +75,8 @@ pub(crate) async fn run(common: &Common, options: &cli::Lists, run: &Run) -> Res
         if run.stop.is_cancelled() {
             break;
         }
-        let mut reader = Reader { list, client: client(list.who), walked: Vec::new(), problems: Problems::default() };
+        let mut reader =
+            Reader { list, path: places.path(list), client: client(list.who), walked: Vec::new(), problems: Problems::default() };
         reader.walk().await?;
         let latency = reader.read(options.calls, market.orders, &mut dice).await;
         whole.seen += options.calls;
@@ -88,6 +93,12 @@ pub(crate) async fn run(common: &Common, options: &cli::Lists, run: &Run) -> Res
     report.table = Some(table);
     report.verdict.add([whole, fast]);
     Ok(report)
+}
+
+impl Places {
+    fn path(&self, list: &List) -> String {
+        list.path.replace("CUSTOMER", &self.customer.to_string()).replace("ORDER", &self.order.to_string())
+    }
 }
 
 /// Their ids, which must follow each other: whose an order is, is computed.
@@ -109,6 +120,7 @@ struct Page {
 /// One list and who reads it.
 struct Reader {
     list: &'static List,
+    path: String,
     client: Client,
     walked: Vec<String>,
     problems: Problems,
@@ -136,10 +148,10 @@ impl Reader {
     }
 
     fn path(&self, cursor: Option<&str>) -> String {
-        let path = self.list.path;
+        let path = &self.path;
         match cursor {
             Some(cursor) => format!("{path}{}cursor={cursor}", if path.contains('?') { '&' } else { '?' }),
-            None => path.to_owned(),
+            None => path.clone(),
         }
     }
 
@@ -178,7 +190,10 @@ fn wrong_with(depth: Depth, below: Option<u64>, body: &[u8]) -> Option<String> {
         return Some(format!("{} items", page.items.len()));
     }
     let below = below?;
-    let number = |item: &Value| item["id"].as_u64().or(item["seq"].as_u64()).unwrap_or(u64::MAX);
+    let numbered = |item: &Value| item["id"].as_str().and_then(|id| id.rsplit('-').next()?.parse().ok());
+    let number = |item: &Value| {
+        ["id", "seq", "order_id"].iter().find_map(|name| item[*name].as_u64()).or_else(|| numbered(item)).unwrap_or(u64::MAX)
+    };
     let numbers: Vec<u64> = page.items.iter().map(number).collect();
     let falls = numbers.windows(2).all(|pair| pair[0] > pair[1]);
     (!falls || numbers.first().is_some_and(|first| *first >= below)).then(|| format!("{numbers:?} below {below}"))

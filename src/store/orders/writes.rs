@@ -110,7 +110,8 @@ pub async fn unfreeze(connection: &mut MySqlConnection, order_id: u64, customer_
     Ok(done.rows_affected() == 1)
 }
 
-/// The executor gives up: the order is open again, as if it had not been taken.
+/// The executor gives up: the order is open again, as if it had not been taken, and says nothing of their work to those who look at it
+/// now; its events still do, to its customer.
 pub async fn abandon(connection: &mut MySqlConnection, order_id: u64, executor_id: u64) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "update orders set status = 'open', executor_id = null, accepted_at = null, version = version + 1 \
@@ -118,9 +119,13 @@ pub async fn abandon(connection: &mut MySqlConnection, order_id: u64, executor_i
     )
     .bind(order_id)
     .bind(executor_id)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
+    sqlx::query("update order_texts set report = null, reject_reason = null where order_id = ?").bind(order_id).execute(connection).await?;
+    Ok(true)
 }
 
 /// Work that is handed in, to be confirmed by the customer at the latest at `confirm_by`.

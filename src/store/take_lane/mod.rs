@@ -69,6 +69,8 @@ struct Counts {
 struct Job {
     order_id: u64,
     executor_id: u64,
+    /// The version that the taker has seen; an order that was edited after it is not theirs. Nothing takes it as it is.
+    seen: Option<u64>,
     at: OffsetDateTime,
     done: oneshot::Sender<Result<Taking, StoreError>>,
 }
@@ -126,10 +128,11 @@ impl TakeLane {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Tries to take the order, as of `at` or of a moment later that another taker of the same batch brought along.
-    pub async fn take(&self, order_id: u64, executor_id: u64, at: OffsetDateTime) -> Result<Taking, LaneError> {
+    /// Tries to take the order, as of `at` or of a moment later that another taker of the same batch brought along; one that was
+    /// edited after the version `seen` is lost.
+    pub async fn take(&self, order_id: u64, executor_id: u64, seen: Option<u64>, at: OffsetDateTime) -> Result<Taking, LaneError> {
         let (done, answer) = oneshot::channel();
-        self.queue.try_send(Job { order_id, executor_id, at, done }).map_err(|_| {
+        self.queue.try_send(Job { order_id, executor_id, seen, at, done }).map_err(|_| {
             metrics::counter!("orderboard_take_queue_full_total").increment(1);
             LaneError::Full
         })?;
@@ -254,6 +257,7 @@ mod tests {
         let job = |(executor_id, &order_id): (u64, &u64)| Job {
             order_id,
             executor_id,
+            seen: None,
             at: time::OffsetDateTime::UNIX_EPOCH,
             done: tokio::sync::oneshot::channel().0,
         };

@@ -126,6 +126,25 @@ async fn reading_is_in_step_on_every_node_and_in_every_tab() {
 }
 
 #[tokio::test]
+async fn a_notice_that_one_node_makes_is_on_the_sockets_of_another_within_a_second() {
+    let first = TestApp::start().await;
+    // It makes no notices of its own.
+    let second = first.beside_with(|config| config.is_worker = false).await;
+    let (customer, executor) = (first.customer(1_000_000).await, first.executor().await);
+    let mut tab = second.watcher(Some(&executor.token)).await;
+    tab.until("a count", |state| state.notice_count() == Some((0, 0))).await;
+    for round in 1..=5 {
+        let id = first.order(&customer, 1_000).await;
+        first.accept(&executor, id).await.expect(200);
+        first.act(&executor, id, "submit").await.expect(200);
+        first.act(&customer, id, "confirm").await.expect(200);
+        let is_told = |state: &crate::support::State| state.notice_count() == Some((round, 0)) && state.notices.len() == round as usize;
+        tab.until_within("the work is confirmed", Duration::from_secs(1), is_told).await;
+    }
+    assert!(tab.state.notices.values().all(|notice| notice["event"] == "work_confirmed"));
+}
+
+#[tokio::test]
 async fn pages_go_to_the_beginning_and_other_people_see_nothing_of_it() {
     let app = TestApp::start().await;
     let (customer, executor) = (app.customer(1_000_000).await, app.executor().await);

@@ -202,6 +202,11 @@ impl TestApp {
         self.act(user, order_id, "accept").await
     }
 
+    /// Takes the order as it was at this version.
+    pub(crate) async fn accept_seen(&self, user: &User, order_id: u64, version: u64) -> Answer {
+        self.post(&format!("/api/orders/{order_id}/accept"), user, &json!({"version": version})).await
+    }
+
     /// (available, held) of one of the user's accounts.
     pub(crate) async fn balance(&self, user: &User, account: &str) -> (i64, i64) {
         let me = self.get("/api/me", user).await.expect(200);

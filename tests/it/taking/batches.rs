@@ -18,6 +18,17 @@ pub(super) async fn orders(app: &TestApp, customer: &User, count: usize) -> Vec<
 /// Everybody takes his order in one batch: the lane's one connection waits for the decoy's row, which is locked, until all of
 /// them wait for the connection, and `meanwhile` has happened.
 pub(super) async fn in_one_batch(app: &TestApp, decoy: (&User, u64), tries: &[(&User, u64)], meanwhile: impl AsyncFnOnce()) -> Vec<Answer> {
+    let takers = join_all(tries.iter().map(|(taker, order)| app.accept(taker, *order)));
+    all_in_one_batch(app, decoy, (tries.len(), takers), meanwhile).await
+}
+
+/// The same for so many takers, whatever they say.
+pub(super) async fn all_in_one_batch(
+    app: &TestApp,
+    decoy: (&User, u64),
+    (count, takers): (usize, impl Future<Output = Vec<Answer>>),
+    meanwhile: impl AsyncFnOnce(),
+) -> Vec<Answer> {
     let mut lock = app.sql.begin().await.unwrap();
     sqlx::query("select id from orders where id = ? for update").bind(decoy.1).execute(&mut *lock).await.unwrap();
     let flow = &app.app().flow;
@@ -27,11 +38,11 @@ pub(super) async fn in_one_batch(app: &TestApp, decoy: (&User, u64), tries: &[(&
         app.accept(decoy.0, decoy.1),
         async {
             until_decoy_waits().await;
-            join_all(tries.iter().map(|(taker, order)| app.accept(taker, *order))).await
+            takers.await
         },
         async {
             until_decoy_waits().await;
-            until("everybody waits for the next batch", async || flow.takers_waiting() == tries.len()).await;
+            until("everybody waits for the next batch", async || flow.takers_waiting() == count).await;
             meanwhile().await;
             lock.commit().await.unwrap();
         }

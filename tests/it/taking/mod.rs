@@ -2,6 +2,7 @@
 
 mod batches;
 mod cuts;
+mod versions;
 
 use std::collections::HashMap;
 use std::time::Duration;

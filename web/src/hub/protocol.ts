@@ -44,6 +44,8 @@ export type OwnOrder = BoardOrder & {
   submitted_ms: number | null;
   finished_ms: number | null;
   confirm_by_ms: number | null;
+  /** Since when it waits for an administrator's verdict, or had to. */
+  disputed_ms: number | null;
 };
 
 export type AccountKind = 'wallet' | 'earnings';

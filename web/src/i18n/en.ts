@@ -35,7 +35,7 @@ export const en = {
     search: 'Filter', searchKey: 'Press / to filter', category: 'Category', allCategories: 'All categories',
     pause: 'Pause', resume: 'Resume', paused: 'Paused',
     accept: 'Accept', accepting: 'Accepting…', checking: 'Checking…', finishing: 'Finishing…',
-    takeAndFinish: 'Take and finish', own: 'Your order', openContract: 'Open contract', contract: 'Contract', won: 'Yours', done: 'Done', finish: 'Finish',
+    apply: 'Apply', takeAndFinish: 'Take and finish', own: 'Your order', openContract: 'Open contract', contract: 'Contract', won: 'Yours', done: 'Done', finish: 'Finish',
     newOrders: (n: number) => plural(n, { one: '# new order', other: '# new orders' }),
     digest: (fresh: number, taken: number) => `${fresh} new, ${taken} taken`,
     applicants: (n: number) => plural(n, { one: '# applicant', other: '# applicants' }),

@@ -4,19 +4,20 @@ export const en = {
   order: {
     id: (id: number) => `Order ${id}`, price: 'Price', payout: 'Executor gets', commission: 'Commission', customer: 'Customer', executor: 'Executor',
     category: 'Category', description: 'Description', report: 'Report of the work', rejectReason: 'Why it was sent back',
-    created: 'Posted', accepted: 'Taken', submitted: 'Submitted', finished: 'Finished', confirmBy: (when: string) => `Confirmed by itself on ${when}`,
-    acceptance: { auto: 'Settled as soon as it is submitted', confirm: 'Customer confirms the work' },
+    postedAgo: (age: string) => `Posted ${age} ago`, confirmIn: (left: string) => `Confirmed by itself in ${left}`, undo: 'Undo', disputed: 'In dispute',
+    assignment: { first: 'The first who takes it gets it.', chosen: 'The customer chooses among applicants.' },
+    acceptance: { auto: 'It is settled as soon as it is submitted.', confirm: 'The customer confirms the work.' },
     noDescription: 'No description.',
     status: {
       open: 'Open', frozen: 'On hold', in_work: 'In work', submitted: 'To confirm', done: 'Done', failed: 'Failed', cancelled: 'Cancelled',
     },
     act: {
       freeze: 'Put on hold', unfreeze: 'Reopen', cancel: 'Cancel order', confirm: 'Confirm and pay', reject: 'Send back',
-      submit: 'Submit work', abandon: 'Give up',
+      submit: 'Submit work', abandon: 'Give up', dispute: 'Ask for a verdict',
     },
     did: {
       freeze: 'The order is on hold', unfreeze: 'The order is open again', cancel: 'The order is cancelled, the money is free again',
-      confirm: 'The work is confirmed and paid', reject: 'Sent back to the executor', submit: 'The work is submitted', abandon: 'You gave the order up',
+      confirm: 'The work is confirmed and paid', reject: 'Sent back to the executor', submit: 'The work is submitted', abandon: 'You gave the order up', dispute: 'An administrator will decide',
     },
     ask: {
       cancel: { title: 'Cancel this order?', text: (sum: string) => `${sum} will return from held to your available balance.`, yes: 'Cancel order' },
@@ -24,6 +25,7 @@ export const en = {
       abandon: { title: 'Give this order up?', text: (sum: string) => `The order returns to the board and you will not receive ${sum}.`, yes: 'Give up' },
       reject: { title: 'Send the work back?', label: 'What has to be put right', yes: 'Send back' },
       submit: { title: 'Submit the work', label: 'Report for the customer', yes: 'Submit' },
+      dispute: { title: 'Let an administrator decide?', text: 'For when the two sides cannot agree. Until the verdict nothing is paid or returned by itself.', label: 'What the administrator has to know', yes: 'Ask for a verdict' },
     },
     notFound: { title: 'Order not found', text: 'It does not exist, or somebody has taken it: a taken order is seen by its two sides only.' },
     toBoard: 'To the board',

@@ -34,7 +34,7 @@ export const ru: Dictionary = {
     search: 'Отбор', searchKey: 'Нажмите / для отбора', category: 'Категория', allCategories: 'Все категории',
     pause: 'Пауза', resume: 'Продолжить', paused: 'Пауза',
     accept: 'Взять', accepting: 'Берём…', checking: 'Уточняем…', finishing: 'Завершаем…',
-    takeAndFinish: 'Взять и сдать', own: 'Ваш заказ', openContract: 'Открыть контракт', contract: 'Контракт', won: 'Ваш', done: 'Готово', finish: 'Сдать',
+    apply: 'Откликнуться', takeAndFinish: 'Взять и сдать', own: 'Ваш заказ', openContract: 'Открыть контракт', contract: 'Контракт', won: 'Ваш', done: 'Готово', finish: 'Сдать',
     newOrders: (n) => plural(n, { one: '# новый заказ', few: '# новых заказа', many: '# новых заказов', other: '# нового заказа' }),
     digest: (fresh, taken) => `${plural(fresh, { one: '# новый', other: '# новых' })}, ${plural(taken, { one: '# взят', other: '# взято' })}`,
     applicants: (n) => plural(n, { one: '# отклик', few: '# отклика', many: '# откликов', other: '# отклика' }),

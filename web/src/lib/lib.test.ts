@@ -4,7 +4,7 @@ import { pluralizer } from '../i18n/plural';
 import { AttemptKey } from './api';
 import { safeNext } from './next';
 import { parsePercent, percentToInput } from './percent';
-import { formatAge } from './time';
+import { formatAge, formatLeft } from './time';
 
 test('the key of a form stays for the same body and changes with it', () => {
   const key = new AttemptKey();
@@ -39,6 +39,15 @@ test('ages are whole units and never from the future', () => {
   expect(formatAge(1000, 43_000, 'en')).toBe('42 sec');
   expect(formatAge(5000, 1000, 'en')).toBe('0 sec');
   expect(formatAge(0, 2 * 3_600_000, 'en')).toBe('2 hr');
+});
+
+test('what is left is told in its two largest units', () => {
+  const day = 86_400_000;
+  expect(formatLeft(day + 4 * 3_600_000 + 59_000, 0, 'en')).toBe('1 day 4 hr');
+  expect(formatLeft(2 * day, 0, 'en')).toBe('2 days');
+  expect(formatLeft(61_500, 0, 'en')).toBe('1 min 2 sec');
+  expect(formatLeft(5_000, 1_000, 'ru')).toBe('4 с');
+  expect(formatLeft(1_000, 5_000, 'en')).toBe('0 sec');
 });
 
 test('the filter wants all words, in any case, е for ё', () => {

@@ -3,9 +3,12 @@ import type { Question } from '../components/AskDialog.svelte';
 import type { OwnOrder } from '../hub/protocol';
 import type { OrdersTexts } from '../i18n/orders.en';
 
-export type Act = 'freeze' | 'unfreeze' | 'cancel' | 'confirm' | 'reject' | 'submit' | 'abandon';
+export type Act = 'freeze' | 'unfreeze' | 'cancel' | 'confirm' | 'reject' | 'submit' | 'abandon' | 'dispute';
 
-type Party = Pick<OwnOrder, 'status' | 'customer' | 'executor'>;
+type Party = Pick<OwnOrder, 'status' | 'customer' | 'executor' | 'disputed_ms'>;
+
+/** What takes an act back, for as long as nobody has built on it. */
+export const UNDOES: Partial<Record<Act, Act>> = { freeze: 'unfreeze', unfreeze: 'freeze' };
 
 /** The first one is the main one. The server decides again. */
 export function actsFor(order: Party, meId: number | undefined, role: string | null): Act[] {
@@ -13,10 +16,20 @@ export function actsFor(order: Party, meId: number | undefined, role: string | n
   if (role === 'customer' && order.customer.id === meId) {
     if (order.status === 'open') return ['freeze', 'cancel'];
     if (order.status === 'frozen') return ['unfreeze', 'cancel'];
-    if (order.status === 'submitted') return ['confirm', 'reject'];
+    // In dispute the customer may still give in; everything else waits for the verdict.
+    if (order.status === 'submitted') return isDisputed(order) ? ['confirm'] : ['confirm', 'reject', 'dispute'];
+    if (order.status === 'in_work' && !isDisputed(order)) return ['dispute'];
   }
-  if (role === 'executor' && order.executor?.id === meId && order.status === 'in_work') return ['submit', 'abandon'];
+  if (role === 'executor' && order.executor?.id === meId && !isDisputed(order)) {
+    if (order.status === 'in_work') return ['submit', 'abandon', 'dispute'];
+    if (order.status === 'submitted') return ['dispute'];
+  }
   return [];
+}
+
+/** Waits for an administrator's verdict. */
+export function isDisputed({ status, disputed_ms }: Pick<OwnOrder, 'status' | 'disputed_ms'>): boolean {
+  return disputed_ms !== null && (status === 'in_work' || status === 'submitted');
 }
 
 /** `null`: nothing to ask, the act is free and can be undone. */
@@ -31,6 +44,8 @@ export function questionFor(act: Act, order: OwnOrder, texts: OrdersTexts, money
       return { title: ask.abandon.title, text: ask.abandon.text(money(order.payout)), yes: ask.abandon.yes, danger: true };
     case 'reject':
       return { title: ask.reject.title, label: ask.reject.label, required: true, yes: ask.reject.yes, danger: true };
+    case 'dispute':
+      return { title: ask.dispute.title, text: ask.dispute.text, label: ask.dispute.label, required: true, yes: ask.dispute.yes };
     case 'submit':
       return { title: ask.submit.title, label: ask.submit.label, yes: ask.submit.yes };
     default:
@@ -40,7 +55,7 @@ export function questionFor(act: Act, order: OwnOrder, texts: OrdersTexts, money
 
 /** The body of the request: the words asked for, under the name the server gives them. */
 export function bodyOf(act: Act, words: string): Record<string, string> | undefined {
-  if (act === 'reject') return { reason: words };
+  if (act === 'reject' || act === 'dispute') return { reason: words };
   if (act === 'submit') return words === '' ? {} : { report: words };
   return undefined;
 }

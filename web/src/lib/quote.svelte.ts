@@ -5,7 +5,7 @@
 import { call } from './api';
 import { explain, type Explanation } from './explain';
 import { moneyToInput, parseMoney } from './money';
-import type { Quote } from './types';
+import type { CommissionPolicy, Quote } from './types';
 
 const REST_MS = 250;
 
@@ -21,7 +21,19 @@ export class QuotedSums {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked: AbortController | null = null;
 
-  constructor(private readonly decimalSign: () => string) {}
+  /** Without a policy of its own by the one in force; an order keeps the one that it was made with. */
+  constructor(private readonly decimalSign: () => string, private readonly policy: () => CommissionPolicy | null = () => null) {}
+
+  /** Both sums as they are known already. */
+  fill(price: number, payout: number): void {
+    this.#asked?.abort();
+    clearTimeout(this.#timer);
+    this.typed = 'price';
+    this.price = moneyToInput(price, this.decimalSign());
+    this.payout = moneyToInput(payout, this.decimalSign());
+    this.quote = this.problem = null;
+    this.waiting = false;
+  }
 
   /** The typed sum in minor units; `null` while it is not a sum. */
   get minor(): number | null {
@@ -48,7 +60,9 @@ export class QuotedSums {
   async #ask(side: Side, minor: number): Promise<void> {
     const asked = (this.#asked = new AbortController());
     try {
-      const quote = await call<Quote>('GET', `/api/quote?${side}=${minor}`, { signal: asked.signal });
+      const { rate_bp, floor_bp, mode } = this.policy() ?? {};
+      const by = mode === undefined ? '' : `&rate_bp=${rate_bp}&floor_bp=${floor_bp}&mode=${mode}`;
+      const quote = await call<Quote>('GET', `/api/quote?${side}=${minor}${by}`, { signal: asked.signal });
       if (asked.signal.aborted) return;
       this.quote = quote;
       const other = side === 'price' ? 'payout' : 'price';

@@ -12,6 +12,17 @@ export function formatAge(thenMs: number, nowMs: number, lang: string): string {
   return inUnit(Math.floor(seconds / 86_400), 'day', lang);
 }
 
+const STEPS = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]] as const;
+
+/** "1 day 4 hr": what is left until then, in its two largest units; nothing is left of what has passed. */
+export function formatLeft(thenMs: number, nowMs: number, lang: string): string {
+  const seconds = Math.max(0, Math.ceil((thenMs - nowMs) / 1000));
+  const first = Math.max(0, STEPS.findIndex(([, size]) => seconds >= size));
+  const at = seconds === 0 ? STEPS.length - 1 : first;
+  const parts = STEPS.slice(at, at + 2).map(([unit, size], i) => [Math.floor((i === 0 ? seconds : seconds % STEPS[at]![1]) / size), unit] as const);
+  return parts.filter(([n], i) => i === 0 || n > 0).map(([n, unit]) => inUnit(n, unit, lang)).join(' ');
+}
+
 function inUnit(n: number, unit: string, lang: string): string {
   const key = `${lang}/${unit}`;
   let format = units.get(key);

@@ -17,8 +17,34 @@ export type OrderFull = OwnOrder & {
   description: string;
   report: string | null;
   reject_reason: string | null;
+  dispute_reason: string | null;
   floor_bp: number;
   mode: 'round' | 'exact';
+};
+
+/** What is different, field by field, as refusals and the history tell it. */
+export type Changes = Record<string, { from: unknown; to: unknown }>;
+
+export type OrderEvent = { event: string; actor: Person | null; at_ms: number; facts: Record<string, unknown> };
+
+export type ApplicationStatus = 'waiting' | 'chosen' | 'declined' | 'withdrawn';
+export type Application = {
+  order_id: number; executor: Person; message: string; price: number; payout: number; commission: number;
+  status: ApplicationStatus;
+  /** Of the order as the application made it. */
+  version: number; created_ms: number;
+};
+export type Applicant = Application & { stats: { completed: number; earned: number } };
+/** An offer for the order may be between these prices. */
+export type Applicants = { items: Applicant[]; next: string | null; price_min: number; price_max: number };
+export type OwnApplication = Application & {
+  order: Pick<OwnOrder, 'id' | 'version' | 'title' | 'status' | 'category' | 'price' | 'payout' | 'currency'> | null;
+};
+
+export type Profile = {
+  id: number; name: string; about: string; created_at: string;
+  customer: { orders_created: number; orders_done: number; money_in_orders: { currency: string; amount: number }[] };
+  executor: { orders_completed: number; money_received: { currency: string; amount: number }[] };
 };
 
 export type Category = { slug: string; name_ru: string; name_en: string };

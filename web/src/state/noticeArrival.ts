@@ -17,6 +17,7 @@ export function arrived(notice: Notice, alerts: boolean): void {
   if (alerts && notice.event === 'order_new') void alert(notice);
   if (document.visibilityState !== 'visible' || TOLD_OTHERWISE.includes(notice.event) || route.pathname === '/notifications') return;
   const { text, more, href } = tell(notice);
+  if (route.pathname === href) return;
   toast.info(text, { description: more, action: { label: noticesText().open, onClick: () => void navigate(href as '/') } });
 }
 
