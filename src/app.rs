@@ -17,7 +17,7 @@ use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Attempts, Flow, FlowError, Outbox};
 use crate::http::{
-    Api, Bound, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage, for_operators, router,
+    Api, Bound, Debug, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage, for_operators, router,
 };
 use crate::jobs::sweep::Carried;
 use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
@@ -169,7 +169,7 @@ impl App {
         let settings = config.limits.billing(node.clone(), config.is_worker);
         jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
         let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || telemetry::render(&metrics));
-        let figures = Arc::new(Figures::new(node, metrics.clone(), live.clone()));
+        let figures = Arc::new(Figures::new(node.clone(), metrics.clone(), live.clone()));
         jobs.spawn(figures.clone().run(stopped.clone()));
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
@@ -189,6 +189,7 @@ impl App {
             origins: config.origins,
             metrics,
             figures,
+            debug: Debug::new(node),
             gate: Gate::default(),
             attempts: Attempts::new(bus.clone()),
             proxies: Proxies(config.callers.trusted_proxies),

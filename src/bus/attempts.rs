@@ -6,6 +6,7 @@ use std::time::Duration;
 use fred::interfaces::{KeysInterface, LuaInterface};
 use fred::types::Value;
 
+use super::timed::timed;
 use super::{Bus, BusError};
 use crate::domain::rate::Rate;
 
@@ -27,14 +28,16 @@ impl Bus {
         let us = |ns: u64| Value::from((ns / 1_000).max(1).to_string());
         let arguments: Vec<Value> = tallies.iter().flat_map(|tally| [us(tally.rate.interval_ns), us(tally.rate.ahead_ns)]).collect();
         // EVAL, not EVALSHA: this is rare beside the checking of a password, and works on a server that has just started.
-        let (full, wait_us): (usize, u64) = publisher.link.scripts()?.eval(SCRIPT, keys, arguments).await?;
+        let script = publisher.link.scripts()?;
+        let (full, wait_us): (usize, u64) = timed("EVAL attempts", script.eval(SCRIPT, keys, arguments)).await?;
         Ok(full.checked_sub(1).map(|place| (place, Duration::from_micros(wait_us))))
     }
 
     /// Forgets what was counted under this name.
     pub async fn forgive(&self, name: &str) -> Result<(), BusError> {
         let publisher = &self.shared.publisher;
-        let _: u64 = publisher.link.commands().del(publisher.keys.attempts(name)).await?;
+        let commands = publisher.link.commands();
+        let _: u64 = timed("DEL attempts", commands.del(publisher.keys.attempts(name))).await?;
         Ok(())
     }
 }

@@ -84,6 +84,7 @@ mod publish;
 mod reader;
 mod recover;
 mod servers;
+mod timed;
 mod wire;
 
 use std::sync::Arc;

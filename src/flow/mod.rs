@@ -19,6 +19,7 @@ mod close_user;
 mod commission_policy;
 mod create_order;
 mod credentials;
+mod debug_switch;
 mod dispute;
 mod edit_order;
 mod grant;
@@ -46,6 +47,7 @@ mod top_up;
 mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -68,6 +70,7 @@ pub use self::categories::Categories;
 pub use self::choose_applicant::Choice;
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::credentials::Ended;
+pub use self::debug_switch::DEBUG_MINUTES_MAX;
 pub use self::dispute::Verdict;
 pub use self::edit_order::OrderEdit;
 pub use self::grant::Granted;
@@ -115,6 +118,8 @@ pub struct Flow {
     queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
     limits: Arc<ArcSwap<Limits>>,
+    /// Unix time; 0 where the debug mode is off.
+    debugs_until_ms: Arc<AtomicI64>,
     categories: Arc<watch::Sender<Categories>>,
     hashing: Arc<tokio::sync::Semaphore>,
     forgetting: Arc<tokio::sync::Semaphore>,
@@ -131,6 +136,7 @@ impl Flow {
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
             limits: Arc::new(ArcSwap::from_pointee(config.limits)),
+            debugs_until_ms: Arc::default(),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),

@@ -20,6 +20,7 @@ mod categories;
 mod channels;
 mod credentials;
 mod csv;
+mod debug;
 mod deliveries;
 mod dev;
 mod disputes;
@@ -60,6 +61,7 @@ use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
+pub use self::debug::{Debug, listener};
 pub use self::figures::Figures;
 pub use self::limits::Gate;
 pub use self::proxies::{Network, Proxies};
@@ -98,6 +100,8 @@ pub struct Doors {
     pub metrics: figures::Text,
     /// What this node remembers of its last hour.
     pub figures: Arc<Figures>,
+    /// What requests asked of the databases.
+    pub debug: Debug,
     /// How often each caller has asked.
     pub gate: Gate,
     /// The same of what is tried without being signed in, for all nodes.

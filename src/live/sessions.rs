@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -48,7 +48,11 @@ impl Sessions {
         let session = match self.by_token.get(&hash) {
             Some(session) => session,
             None => {
-                let Some(session) = self.lookups.find(hash).await? else { return Ok(None) };
+                let asked = Instant::now();
+                let found = self.lookups.find(hash).await;
+                let elapsed_us = asked.elapsed().as_micros() as u64;
+                tracing::debug!(target: "orderboard::call", statement = "sessions by token, with those of others", elapsed_us);
+                let Some(session) = found? else { return Ok(None) };
                 self.by_token.insert(hash, session.clone());
                 session
             }

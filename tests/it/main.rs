@@ -17,6 +17,7 @@ mod choosing;
 mod cluster;
 mod credentials;
 mod dashboard;
+mod debug;
 mod deploy;
 mod desk_people;
 mod disputes;
