@@ -149,6 +149,7 @@ impl App {
         };
         let catalog = Catalog::start(store.clone());
         let live = Live::start(store.clone(), feed, live_config, observer(&flow, &carried, &catalog, ear));
+        tokio::spawn(forget_when_told(flow.watch_caches(), live.clone(), catalog.clone()));
         let (stopping, stopped) = watch::channel(false);
         let mut jobs = JoinSet::new();
         jobs.spawn(publish::run(store.clone(), bus.clone(), unsent, stopped.clone()));
@@ -298,6 +299,14 @@ fn observer(
             ear.hear(order);
         }
         catalog.note(order, seq);
+    }
+}
+
+/// Forgets what the live part remembers whenever an admin wants that; ends with the use cases.
+async fn forget_when_told(mut cleared: watch::Receiver<u64>, live: Live, catalog: Catalog) {
+    while cleared.changed().await.is_ok() {
+        live.sessions().forget_all();
+        catalog.read_again();
     }
 }
 

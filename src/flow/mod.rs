@@ -12,6 +12,7 @@ mod attempts;
 mod audit;
 mod audit_desk;
 mod billing;
+mod caches;
 mod cancel_order;
 mod categories;
 mod choose_applicant;
@@ -48,7 +49,7 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
@@ -121,6 +122,9 @@ pub struct Flow {
     /// Unix time; 0 where the debug mode is off.
     debugs_until_ms: Arc<AtomicI64>,
     categories: Arc<watch::Sender<Categories>>,
+    /// When they were read.
+    categories_read: Arc<ArcSwap<Instant>>,
+    caches_cleared: Arc<watch::Sender<u64>>,
     hashing: Arc<tokio::sync::Semaphore>,
     forgetting: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
@@ -138,6 +142,8 @@ impl Flow {
             limits: Arc::new(ArcSwap::from_pointee(config.limits)),
             debugs_until_ms: Arc::default(),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
+            categories_read: Arc::new(ArcSwap::from_pointee(Instant::now())),
+            caches_cleared: Arc::new(watch::Sender::new(0)),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
             config: Arc::new(config),

@@ -114,7 +114,7 @@ impl Debug {
         if watched.is_admins()
             && let Ok(timing) = HeaderValue::from_str(&timing(&kept))
         {
-            response.headers_mut().insert(HeaderName::from_static("server-timing"), timing);
+            response.headers_mut().append(HeaderName::from_static("server-timing"), timing);
         }
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(KEPT_MAX - 1);

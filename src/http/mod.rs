@@ -14,6 +14,7 @@ mod applications;
 mod audit;
 mod billing;
 mod board;
+mod caches;
 mod caching;
 mod caller;
 mod categories;

@@ -71,6 +71,15 @@ impl Sessions {
         let _ = self.by_token.invalidate_entries_if(move |_, session| session.actor.user.id == user_id);
     }
 
+    /// Every session is read anew when it is next used.
+    pub fn forget_all(&self) {
+        self.by_token.invalidate_all();
+    }
+
+    pub fn remembered(&self) -> u64 {
+        self.by_token.entry_count()
+    }
+
     /// The session ended: its token is worth nothing from now on.
     pub fn forget(&self, session_id: u64) {
         self.ended.insert(session_id, ());

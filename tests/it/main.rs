@@ -11,6 +11,7 @@ mod bad_input;
 mod billing;
 mod board_http;
 mod bus_feed;
+mod caches;
 mod cancellation;
 mod categories;
 mod choosing;

@@ -1,7 +1,9 @@
 //! What admins see, decide and switch.
 
 use super::entry::{Route, Who, get, patch, post, put};
-use crate::http::{admin, admin_limits, admin_orders, admin_payouts, admin_users, audit, categories, debug, deliveries, disputes, figures};
+use crate::http::{
+    admin, admin_limits, admin_orders, admin_payouts, admin_users, audit, caches, categories, debug, deliveries, disputes, figures,
+};
 
 pub(super) fn entries() -> Vec<Route> {
     vec![
@@ -27,6 +29,8 @@ pub(super) fn entries() -> Vec<Route> {
         post("/api/admin/audit/repair", Who::Admins, audit::repair, "Mends what an audit found and is safe to mend"),
         get("/api/admin/limits", Who::Admins, admin_limits::show, "How often one may ask, and who asked too often in the last hour"),
         put("/api/admin/limits", Who::Admins, admin_limits::set, "Sets the limits of all nodes; what is not named is as they were started"),
+        get("/api/admin/caches", Who::Admins, caches::show, "What this node remembers of the database"),
+        post("/api/admin/caches/clear", Who::Admins, caches::clear, "Has all nodes forget what they remember"),
         get("/api/admin/debug", Who::Admins, debug::show, "The debug mode, and the requests this node has watched"),
         put("/api/admin/debug", Who::Admins, debug::switch, "Switches the debug mode of all nodes for some minutes"),
         get("/api/admin/debug/requests/{id}", Who::Admins, debug::request, "What a watched request asked of MySQL and Redis"),
