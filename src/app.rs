@@ -20,7 +20,7 @@ use crate::http::{
     Api, Bound, Debug, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage, for_operators, router,
 };
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
+use crate::jobs::{archive, auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -163,6 +163,7 @@ impl App {
                 postbox,
                 bot,
                 delivery: config.mail.settings(),
+                archive_after: config.limits.archive_after(),
             };
             work.begin(&mut jobs, &stopped);
         }
@@ -319,14 +320,18 @@ struct Work {
     postbox: Option<mail::Postbox>,
     bot: Option<telegram::Bot>,
     delivery: mail::Settings,
+    archive_after: Option<Duration>,
 }
 
 impl Work {
     fn begin(self, jobs: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
-        let Self { flow, store, node, heard, postbox, bot, delivery } = self;
+        let Self { flow, store, node, heard, postbox, bot, delivery, archive_after } = self;
         jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
         jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
         jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+        if let Some(after) = archive_after {
+            jobs.spawn(archive::run(flow.clone(), store.clone(), node.clone(), after, stopped.clone()));
+        }
         jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
         if let Some(postbox) = postbox {
             jobs.spawn(mail::run(flow.clone(), postbox, delivery, stopped.clone()));

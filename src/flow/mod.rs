@@ -8,6 +8,7 @@
 
 mod accept_order;
 mod apply;
+mod archive;
 mod attempts;
 mod audit;
 mod audit_desk;
@@ -63,6 +64,7 @@ use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
 pub use self::apply::Offer;
+pub use self::archive::Archived;
 pub use self::attempts::{Attempt, Attempts};
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};

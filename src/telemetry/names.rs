@@ -58,6 +58,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
     ("orderboard_notices_rounds_dropped_total", "New orders whose subscribers are not told: too many are new at once"),
     ("orderboard_notices_of_orders_total", "Subscribers told of a new order"),
+    ("orderboard_orders_archived_total", "Old orders whose texts and histories went to the archive"),
     // Telegram.
     ("orderboard_telegram_sent_total", "Messages that Telegram took"),
     ("orderboard_telegram_retries_total", "Attempts to send a message that failed and are made again"),

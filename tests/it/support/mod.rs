@@ -83,6 +83,7 @@ impl TestApp {
                 take_batch: 64,
                 sockets_max: 3_000,
                 auto_confirm_s: 3_600,
+                archive_after_days: 0,
                 counter_min_percent: 50,
                 counter_max_percent: 200,
                 billing_workers: 0,
