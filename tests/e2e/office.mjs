@@ -132,9 +132,30 @@ async function categories({ server, browser }) {
   assert.equal(items.find((one) => one.slug === slug).name_en, 'Garden and yard');
 }
 
+async function devSwitch({ server, browser }) {
+  const [customer, executor] = [await server.user('customer', 700_000), await server.user('executor')];
+  const page = await browser.tab(await browser.person(customer), '/');
+  await live(page);
+  const menu = page.locator('[popovertarget="account-menu"]');
+  await menu.click();
+  const box = page.locator('[data-dev-switch]');
+  await box.waitFor();
+  await browser.shot(page, 'development-switch');
+  assert.deepEqual(await browser.accessible(page, 'development-switch'), []);
+  await box.locator('button').filter({ hasText: 'Executor' }).click();
+  await page.locator('header [data-balance="earnings"]').waitFor();
+  await menu.click();
+  await box.locator('[data-dev-user]').fill(String(executor.user_id));
+  await box.locator('form button').click();
+  const name = (await server.api(executor, 'GET', '/api/me')).user.name;
+  await page.locator('[data-toast="success"]').filter({ hasText: `You are ${name}, executor` }).waitFor();
+  await live(page);
+}
+
 export const tests = [
   { name: 'the list of sessions says what they are, and closing one ends it where it lives', run: sessions },
   { name: 'a new password and a new address end what was signed in before; the way back in says what is wrong', run: passwords },
   { name: 'a profile is written and read back', run: profile },
+  { name: 'in development one becomes another person in another role without a password', run: devSwitch },
   { name: 'a category is made, renamed, hidden and brought back, and every board has it', run: categories },
 ];

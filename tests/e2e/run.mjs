@@ -5,6 +5,7 @@ import { Server } from './server.mjs';
 import { tests as access } from './access.mjs';
 import { tests as board } from './board.mjs';
 import { tests as contract } from './contract.mjs';
+import { tests as desk } from './desk.mjs';
 import { tests as joining } from './joining.mjs';
 import { tests as market } from './market.mjs';
 import { tests as notices } from './notices.mjs';
@@ -15,7 +16,7 @@ import { tests as speed } from './speed.mjs';
 
 const TEST_MS = 180_000;
 const wanted = process.argv.slice(2).join(' ');
-const all = [...contract, ...board, ...market, ...joining, ...payouts, ...notices, ...office, ...recovery, ...access, ...speed].filter((test) => test.name.includes(wanted));
+const all = [...contract, ...board, ...market, ...joining, ...payouts, ...notices, ...office, ...desk, ...recovery, ...access, ...speed].filter((test) => test.name.includes(wanted));
 
 const server = await Server.fromEnv();
 const browser = await Browser.launch(server.url);

@@ -30,9 +30,10 @@ function inUnit(n: number, unit: string, lang: string): string {
   return format.format(n);
 }
 
-type Precision = 'day' | 'second' | 'millisecond';
+type Precision = 'date' | 'day' | 'second' | 'millisecond';
 
 const OPTIONS: Record<Precision, Intl.DateTimeFormatOptions> = {
+  date: { dateStyle: 'medium' },
   day: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' },
   second: { dateStyle: 'medium', timeStyle: 'medium' },
   millisecond: {

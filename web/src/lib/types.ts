@@ -128,3 +128,34 @@ export type Channels = {
 export type TelegramLink = { link: string; code: string; expires_at: string };
 /** `category` is a slug, or `all`. */
 export type Subscription = { category: string; price_min: number | null; sound: boolean };
+
+export type Sum = { currency: string; amount: number };
+export type AdminUser = { id: number; name: string; email: string; is_admin: boolean; created_at: string; closed_at: string | null };
+export type AdminUserFull = AdminUser & {
+  about: string; language: string; sessions: number; last_seen_at: string | null; accounts: Account[];
+  customer: { orders_created: number; money_in_orders: Sum[]; orders_done: number };
+  executor: { orders_completed: number; money_received: Sum[] };
+};
+export type Delivery = {
+  id: string; channel: 'mail' | 'telegram'; user_id: number; what: string; state: 'dead' | 'waiting' | 'sent'; attempts: number;
+  due_at: string; deadline: string; error: string | null; created_at: string; done_at: string | null;
+};
+
+/** What a node did until `at_ms`; times are absent where nothing was asked. */
+export type FigurePoint = {
+  at_ms: number; seconds: number; sockets: number; requests_per_s: number; accepts_per_s: number; errors_per_s: number;
+  p50_ms: number | null; p99_ms: number | null; accept_p50_ms: number | null; accept_p99_ms: number | null;
+};
+export type Figures = {
+  node: string; now_ms: number; every_s: number; series: FigurePoint[];
+  routes: { route: string; requests: number; errors: number; p50_ms: number | null; p99_ms: number | null }[];
+  recent_errors: { at_ms: number; method: string; route: string; status: number; code: string; cause: string; took_ms: number }[];
+};
+
+/** What one caller may ask of the house. 0 limits nothing. */
+export const LIMITS = ['requests_s', 'requests_burst', 'requests_min', 'accepts_s', 'orders_day', 'attempts_address', 'attempts_email'] as const;
+export type LimitName = (typeof LIMITS)[number];
+export type LimitsTold = {
+  in_force: Record<LimitName, number>; configured: Record<LimitName, number>; set: Partial<Record<LimitName, number>>;
+  refused: { by_limit: { limit: LimitName; count: number }[]; by_caller: { limit: LimitName; user_id: number | null; address: string | null; count: number }[] };
+};

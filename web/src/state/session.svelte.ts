@@ -76,6 +76,13 @@ class Session {
     await this.refresh();
   }
 
+  /** In development: another person, or the same in another role. */
+  async become(userId: number | null, role: Role): Promise<void> {
+    await call('POST', '/api/dev/switch', { body: userId === null ? { role } : { user_id: userId, role } });
+    this.#retag();
+    await this.refresh();
+  }
+
   async signOut(): Promise<void> {
     await call('POST', '/api/logout');
     this.#forget();
