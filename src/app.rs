@@ -17,7 +17,8 @@ use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
 use crate::flow::{Attempts, Flow, FlowError, Outbox};
 use crate::http::{
-    Api, Bound, Debug, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage, for_operators, router,
+    Api, Bound, Debug, Description, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage,
+    for_operators, router,
 };
 use crate::jobs::sweep::Carried;
 use crate::jobs::{archive, auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
@@ -197,6 +198,7 @@ impl App {
             proxies: Proxies(config.callers.trusted_proxies),
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
+            description: Description::default(),
         });
         let server_config = ServerConfig { connections_max: config.limits.sockets_max + PLAIN_CONNECTIONS };
         let server = match bound {

@@ -24,6 +24,8 @@ use crate::server::{Server, Token};
 use crate::{money, verdict};
 
 const CUSTOMERS: u64 = 32;
+/// Orders whose customers are still to be told.
+const UNTOLD: &str = "orderboard_notices_waiting";
 const UPDATES: &str = "orderboard_accept_updates_total";
 const CREATE_WITHIN: Duration = Duration::from_secs(300);
 const ROUND_WITHIN: Duration = Duration::from_secs(120);
@@ -175,7 +177,8 @@ impl Sides<'_> {
     }
 }
 
-/// The news of the last phase must not be the burden of the next: until the board stands still.
+/// The news of the last phase must not be the burden of the next: until the board stands still, and whose orders were taken has
+/// been told.
 async fn until_quiet(server: &Server) -> Result<(), Error> {
     #[derive(serde::Deserialize)]
     struct Position {
@@ -187,7 +190,7 @@ async fn until_quiet(server: &Server) -> Result<(), Error> {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let answer = client.get("/api/board?board=all").await?;
         let now = serde_json::from_slice::<Position>(answer.body)?.seq;
-        if before.replace(now) == Some(now) {
+        if before.replace(now) == Some(now) && server.metric(UNTOLD).await? == 0.0 {
             break;
         }
     }

@@ -37,7 +37,7 @@ const COMMIT_TO_FRAME_S_MAX: f64 = 0.01;
 /// these read every row, and tell how late its news was.
 const READERS: u64 = 8;
 /// Between two looks at the sockets of the others: they are many, the machine is the server's too, and nobody times their reads.
-const NAP: Duration = Duration::from_millis(5);
+const NAP: Duration = Duration::from_millis(25);
 
 struct Crowd {
     news: Arc<News>,

@@ -1,17 +1,19 @@
 //! Applications: executors offer to do an order, maybe for another price, and its customer chooses one of them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::commission::Split;
 use super::refusal::{Invalid, Reason};
+use super::schema::Moment;
 use super::user::Party;
 
 pub const MESSAGE_CHARS_MAX: usize = 1_000;
 /// Who waits for one order. Whoever has withdrawn or been declined is not counted.
 pub const APPLICANTS_MAX: u32 = 500;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationStatus {
     Waiting,
@@ -38,7 +40,7 @@ impl ApplicationStatus {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Application {
     pub order_id: u64,
     pub executor: Party,
@@ -50,6 +52,7 @@ pub struct Application {
     /// Of the order as the application made it.
     pub version: u64,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
     pub created_ms: i64,
 }
@@ -61,7 +64,7 @@ impl Application {
 }
 
 /// What an executor has done so far, for the customer who compares.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
 pub struct Record {
     pub completed: u64,
     /// In the order's currency.

@@ -1,5 +1,6 @@
 //! Categories of orders: what they are called, and what may be said of one.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::refusal::{Invalid, Reason};
@@ -11,7 +12,7 @@ pub const PLACE_MAX: i16 = 30_000;
 pub const CATEGORIES_MAX: u32 = 200;
 
 /// A category as admins see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Category {
     pub slug: String,
     pub name_ru: String,

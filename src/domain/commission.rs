@@ -9,6 +9,7 @@
 //! Picking the coarsest, then the smallest, is one total order over all integers, and both ends of the interval
 //! grow with the price: that is why the payout never falls when the price rises.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::money::{AMOUNT_MAX, Amount};
@@ -17,8 +18,9 @@ use super::refusal::{Invalid, Reason};
 /// Basis points in the whole.
 const WHOLE_BP: i64 = 10_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CommissionMode")]
 pub enum Mode {
     Exact,
     Round,
@@ -42,7 +44,8 @@ impl Mode {
 }
 
 /// The commission rule in force. An order keeps the policy it was made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "CommissionPolicy")]
 pub struct Policy {
     rate_bp: u16,
     floor_bp: u16,
@@ -116,7 +119,7 @@ impl Policy {
 }
 
 /// A price divided between executor and house: `payout + commission = price`, both at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Split {
     pub price: i64,
     pub payout: i64,

@@ -1,14 +1,17 @@
 //! What happens to an order, as its parties read it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::order::unix_ms;
+use super::schema::Moment;
 use super::user::Party;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "OrderEventKind")]
 pub enum EventKind {
     Created,
     Edited,
@@ -101,11 +104,13 @@ impl NewEvent {
 }
 
 /// An event as it is read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OrderEvent")]
 pub struct Event {
     pub event: EventKind,
     pub actor: Option<Party>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub at: OffsetDateTime,
     pub at_ms: i64,
     pub facts: Facts,

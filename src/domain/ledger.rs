@@ -4,9 +4,10 @@
 //! System accounts (`gateway`, `payouts`, `commission`) have no balance row that could become hot: they are only
 //! ever appended to. Money that people hold is therefore minus the sum of all system lines, to the kopeck.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
     /// The customer's money.
@@ -223,7 +224,7 @@ impl Transfer {
 }
 
 /// An account as its owner sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     #[serde(skip_serializing, default)]
     pub id: u64,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rate::Rate;
@@ -20,7 +21,7 @@ const ACCEPTS_BURST_S: u32 = 2;
 const FIGURE_MAX: u32 = 1_000_000;
 
 /// The figures; 0 limits nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// Of one user, or of one address that nobody has signed in from; accepts apart.
     pub requests_s: u32,
@@ -37,7 +38,7 @@ pub struct Limits {
 }
 
 /// What an admin has set; what is not named is as the node was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSet {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,8 @@ pub mod payout;
 pub mod rate;
 pub mod refusal;
 pub mod robokassa;
+
+pub mod schema;
 pub mod search;
 pub mod sheet;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Notices: what people are told, about what, and with which facts. A notice names its event and its subject, and nobody is
 //! told twice of the same subject.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,13 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::order::{Assignment, Order};
+use super::schema::Moment;
 use super::user::Party;
 
 /// What happened. The names are part of the API and of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "NoticeEvent")]
 pub enum Event {
     /// To executors: a new order in a category they follow.
     OrderNew,
@@ -115,7 +118,7 @@ impl Event {
 }
 
 /// By which ways a user is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ways {
     pub app: bool,
@@ -145,7 +148,8 @@ impl Choices {
 }
 
 /// What is known of it; what does not belong to an event is left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NoticeFacts")]
 pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<u64>,
@@ -202,13 +206,15 @@ impl Facts {
 }
 
 /// A notice as it is read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// Its number among this user's.
     pub id: u64,
     pub event: Event,
+    #[schemars(with = "Facts")]
     pub facts: Box<RawValue>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
     pub created_ms: i64,
 }

@@ -1,12 +1,16 @@
 //! An order: its states, who may move it between them, and its row as everybody reads it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::commission::Mode;
+use super::schema::Moment;
 use super::user::Party;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "OrderStatus")]
 pub enum Status {
     Open,
     Frozen,
@@ -39,7 +43,7 @@ impl Status {
 }
 
 /// How an order finds its executor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Assignment {
     /// The first taker gets it.
@@ -49,7 +53,7 @@ pub enum Assignment {
 }
 
 /// How submitted work is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Acceptance {
     /// The customer confirms; after a set time the work counts as confirmed.
@@ -108,7 +112,7 @@ impl Move {
 }
 
 /// An order's row without its long texts: what lists, news and its two parties read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     pub id: u64,
     pub version: u64,
@@ -131,8 +135,10 @@ pub struct Order {
     pub finished_ms: Option<i64>,
     pub confirm_by_ms: Option<i64>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     pub accepted_at: Option<OffsetDateTime>,
     /// The version that the last edit made. News of nodes before there were edits does not say it.
     #[serde(default)]
@@ -164,12 +170,13 @@ impl Order {
 }
 
 /// An order with its long texts and the policy it was made with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FullOrder {
     #[serde(flatten)]
     pub order: Order,
     pub executor_id: Option<u64>,
     pub floor_bp: u16,
+    #[schemars(with = "Mode")]
     pub mode: String,
     pub description: String,
     pub report: Option<String>,
@@ -179,7 +186,7 @@ pub struct FullOrder {
 }
 
 /// An order as the board shows it: public, and nothing that only its parties may know.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct BoardOrder<'a> {
     pub id: u64,
     pub version: u64,

@@ -1,5 +1,6 @@
 //! Payouts: what may be asked for, and the states a payout goes through.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::AccountKind;
@@ -12,7 +13,7 @@ pub const DESTINATION_CHARS_MAX: usize = 200;
 pub const COMMENT_CHARS_MAX: usize = 1_000;
 
 /// `Created` is the only state that is left again, and only once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PayoutStatus {
     /// The money is held, an admin has to decide.
@@ -46,7 +47,7 @@ impl PayoutStatus {
 }
 
 /// What the operators allow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PayoutRules {
     /// The smallest payout, in minor units.
     pub min: i64,

@@ -2,6 +2,7 @@
 
 use super::order::{Assignment, Order, Status};
 use super::refusal::{Invalid, Reason};
+use schemars::JsonSchema;
 
 pub const QUERY_CHARS_MAX: usize = 200;
 const WORDS_MAX: usize = 8;
@@ -12,7 +13,7 @@ const STEM_CHARS_MIN: usize = 3;
 /// Endings are at most so long.
 const ENDING_CHARS_MAX: usize = 2;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
     #[default]

@@ -7,13 +7,14 @@
 //! Who says which version they have seen gets the order only as they saw it: where its customer has edited it since, they are told
 //! what is different. The same UPDATE decides that; what else has moved the version (an applicant, a freezing) is nothing to them.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::{Flow, FlowError, Recent, now};
@@ -22,6 +23,7 @@ use crate::domain::event::Facts;
 use crate::domain::news::Subject;
 use crate::domain::order::{Assignment, FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::domain::user::{Actor, Party, Role};
 use crate::store::StoreError;
 use crate::store::take_lane::{LaneError, Taking};
@@ -33,12 +35,13 @@ const KNOWN_MAX: usize = 100_000;
 const ATTEMPTS_MAX: u32 = 8;
 
 /// The winner's answer.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, JsonSchema)]
 pub struct Accepted {
     pub id: u64,
     pub status: Status,
     pub executor_id: u64,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub accepted_at: OffsetDateTime,
 }
 
@@ -100,7 +103,8 @@ struct Known {
 /// This node's memory of takings: in flight, and just decided.
 #[derive(Clone)]
 pub(super) struct Takes {
-    flights: Arc<DashMap<u64, watch::Receiver<Option<Verdict>>>>,
+    /// The orders that are being decided, each with those who wait for it.
+    flights: Arc<DashMap<u64, Vec<oneshot::Sender<Verdict>>>>,
     known: Arc<Recent<u64, Known>>,
 }
 
@@ -133,15 +137,28 @@ impl Takes {
     }
 }
 
-/// Takes the flight off the list when its leader is done, even by a panic; followers then see the channel closed.
+/// Takes the flight off the list when its leader is done, even by a panic; followers who were not told then see their channel
+/// closed.
 struct Landing<'a> {
     takes: &'a Takes,
     order_id: u64,
+    is_over: bool,
+}
+
+impl Landing<'_> {
+    fn tell(mut self, verdict: &Verdict) {
+        self.is_over = true;
+        let (_, waiting) = self.takes.flights.remove(&self.order_id).unwrap_or_default();
+        waiting.into_iter().for_each(|follower| drop(follower.send(verdict.clone())));
+    }
 }
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.takes.flights.remove(&self.order_id);
+        // Once it is off the list, the next flight for the order may be on it.
+        if !self.is_over {
+            self.takes.flights.remove(&self.order_id);
+        }
     }
 }
 
@@ -165,25 +182,24 @@ impl Flow {
             }
             let verdict = match self.takes.flights.entry(order_id) {
                 Entry::Vacant(vacant) => {
-                    let (told, flight) = watch::channel(None);
-                    vacant.insert(flight);
-                    let landing = Landing { takes: &self.takes, order_id };
+                    vacant.insert(Vec::new());
+                    let landing = Landing { takes: &self.takes, order_id, is_over: false };
                     let verdict = self.take(actor, order_id, seen).await?;
-                    told.send_replace(Some(verdict.clone()));
-                    drop(landing);
+                    landing.tell(&verdict);
                     match verdict {
                         Verdict::NotForThem => return Err(Refusal::OwnOrder.into()),
                         Verdict::Changed(changed) => return Err(changed.refusal().into()),
                         verdict => verdict,
                     }
                 }
-                Entry::Occupied(flying) => {
-                    let mut flight = flying.get().clone();
+                Entry::Occupied(mut flying) => {
+                    let (told, flight) = oneshot::channel();
+                    flying.get_mut().push(told);
                     drop(flying);
                     metrics::counter!("orderboard_accept_waited_total").increment(1);
-                    match flight.wait_for(Option::is_some).await.map(|verdict| verdict.clone()) {
-                        Ok(None) | Err(_) => continue,
-                        Ok(Some(verdict)) => verdict,
+                    match flight.await {
+                        Ok(verdict) => verdict,
+                        Err(_) => continue,
                     }
                 }
             };

@@ -1,6 +1,7 @@
 //! The audit: reads one consistent picture of all money while the system works, and names every place where something
 //! that must hold does not. It changes nothing; `repair` does.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Flow, FlowError};
@@ -8,7 +9,7 @@ use crate::store::audit::{Check, Found, TOLD_MAX, Violation, run};
 use crate::store::{Store, StoreError};
 
 /// What one check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Finding {
     pub slug: &'static str,
     /// The invariant as a sentence.

@@ -1,6 +1,7 @@
 //! Audits that admins ask for while the node serves: in tasks of their own, at most one at a time on a node. Whoever asks
 //! while one is under way gets that one's result.
 
+use schemars::JsonSchema;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use super::{Flow, FlowError, Repaired, now};
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::domain::user::{Actor, Role};
 use crate::store::StoreError;
 
@@ -18,9 +20,10 @@ use crate::store::StoreError;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// An audit's result, with what was mended where it was a repair.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Audited {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub started_at: OffsetDateTime,
     pub took_ms: u64,
     /// Classes that do not hold.
@@ -30,8 +33,9 @@ pub struct Audited {
 }
 
 /// How far an audit has come. Its number is told, so that one that takes long can be asked for again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[schemars(rename = "AuditProgress")]
 pub enum Progress {
     Running {
         number: i64,

@@ -18,9 +18,10 @@ use crate::store::MySqlConnection;
 use crate::store::holds::end_of_order;
 use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
+use schemars::JsonSchema;
 
 /// Who gets the held money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The executor, and the house its commission.

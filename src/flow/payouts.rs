@@ -2,6 +2,7 @@
 //! free again; or its owner thinks better of it first. The payout's row decides between them: whoever moves it out of
 //! `created` moves the money, once.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -15,6 +16,7 @@ use crate::domain::notice::{Event, Notice};
 use crate::domain::order::unix_ms;
 use crate::domain::payout::{PayoutDraft, PayoutStatus};
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::domain::sheet::Cause;
 use crate::domain::user::{Actor, Role};
 use crate::store::operations::{self, Claim};
@@ -22,7 +24,8 @@ use crate::store::payouts::{self, Decision, NewPayout, Payout};
 use crate::store::{MySqlConnection, books, holds};
 
 /// A payout as its owner reads it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Payout")]
 pub struct OwnPayout {
     pub id: u64,
     pub amount: i64,
@@ -33,9 +36,11 @@ pub struct OwnPayout {
     pub status: PayoutStatus,
     pub comment: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
     pub created_ms: i64,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     pub decided_at: Option<OffsetDateTime>,
     pub decided_ms: Option<i64>,
 }

@@ -11,6 +11,7 @@ mod order;
 mod payment;
 mod statistics;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -29,7 +30,7 @@ const ROUND_MAX: usize = 1_000;
 const ROUNDS_MAX: usize = 100;
 
 /// Something that was mended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Mended {
     pub slug: &'static str,
     pub subject: String,
@@ -40,7 +41,7 @@ pub struct Mended {
 }
 
 /// Something that a person has to decide.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Left {
     pub slug: &'static str,
     pub subject: String,
@@ -48,7 +49,7 @@ pub struct Left {
 }
 
 /// What a repair did, and what is still to be found.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Repaired {
     pub mended: Vec<Mended>,
     pub left: Vec<Left>,

@@ -1,5 +1,6 @@
 //! Earnings into the wallet: for those who want one balance, from now on or for what is there already.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::move_money::{attempt, body_hash, operation_id};
@@ -16,10 +17,10 @@ use crate::store::operations::{self, Claim};
 use crate::store::{MySqlConnection, books};
 
 /// What was moved.
-#[derive(Serialize)]
-struct Swept {
-    amount: i64,
-    currency: &'static str,
+#[derive(Serialize, JsonSchema)]
+pub struct Swept {
+    pub amount: i64,
+    pub currency: &'static str,
 }
 
 struct Sweeping {

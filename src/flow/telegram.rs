@@ -2,6 +2,7 @@
 //! in its transaction, taken by workers for a while, and ended once. A message whose worker died after the server had taken it
 //! and before that was noted is sent again: the Bot API has nothing by which a double is known.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -12,6 +13,7 @@ use super::{Flow, FlowError, hash_token, now, random_number, random_token};
 use crate::domain::notice::{Event, Facts};
 use crate::domain::notice_words::{path, words};
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::domain::user::{Actor, Language};
 use crate::store::mail::Taking;
 use crate::store::telegram;
@@ -26,11 +28,12 @@ const FORGET_AT_ONCE: u32 = 1_000;
 const READ_TO: &str = "telegram_offset";
 
 /// What links a chat: opened on a phone or a desktop, it starts the bot with the code.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, JsonSchema)]
 pub struct TelegramLink {
     pub link: String,
     pub code: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub expires_at: OffsetDateTime,
 }
 

@@ -5,6 +5,7 @@
 //! every other state: money that has arrived is the payer's, also when it comes late or after a refusal. What a browser
 //! brings back from the gateway changes nothing.
 
+use schemars::JsonSchema;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use crate::domain::news::Subject;
 use crate::domain::notice::Notice;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::robokassa::{Culture, Fields, Invoice, Merchant, Message, Stage, Unreadable, out_sum, parse_sum};
+use crate::domain::schema::Moment;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
 use crate::store::operations::{self, Claim};
@@ -40,20 +42,22 @@ impl Default for TopupConfig {
 }
 
 /// A top-up as its owner reads it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Topup {
     pub id: u64,
     pub amount: i64,
     pub currency: String,
+    #[schemars(extend("enum" = ["created", "received", "rejected", "outdated"]))]
     pub status: String,
     /// Where to pay; empty when the gateway takes no such payment any more.
     pub pay_url: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
 }
 
 /// How the sandbox is told that a payment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {
     Paid,

@@ -1,6 +1,7 @@
 //! One's own money: balances, now and at any moment, and their history, page by page and as a file.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -9,51 +10,58 @@ use super::caller::Caller;
 use super::csv::{self, Cell, Lang, Lines, Part};
 use super::error::{Answer, Problem, ok};
 use super::extract::{Query, Segment};
-use super::lists::{Listed, Page, page};
-use super::period::{Period, moment};
+use super::lists::{LIMIT_MAX, Listed, Page, page};
+use super::period::{Boundary, Period, moment};
 use crate::domain::ledger::AccountKind;
 use crate::domain::money::Currency;
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::schema::Moment;
 use crate::domain::user::Party;
 use crate::store::history::{Line, Span};
 
 /// Kinds that one list may name.
 const KINDS_MAX: usize = 12;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EntriesQuery {
     currency: Option<Currency>,
     /// Kinds of entries, separated by commas.
     kind: Option<String>,
+    #[schemars(with = "Option<Boundary>")]
     from: Option<String>,
+    #[schemars(with = "Option<Boundary>")]
     to: Option<String>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileQuery {
     currency: Option<Currency>,
     kind: Option<String>,
+    #[schemars(with = "Option<Boundary>")]
     from: Option<String>,
+    #[schemars(with = "Option<Boundary>")]
     to: Option<String>,
     #[serde(default)]
     lang: Lang,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BalanceQuery {
     currency: Option<Currency>,
+    #[schemars(with = "Option<Moment>")]
     at: Option<String>,
 }
 
 /// A line of the history: what changed, what was there afterwards, what it was for.
-#[derive(Serialize)]
-struct Entry {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Entry {
     seq: u64,
     kind: String,
     available_delta: i64,
@@ -70,15 +78,18 @@ struct Entry {
     peer: Option<Party>,
     operation_id: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     created_at: OffsetDateTime,
     created_ms: i64,
 }
 
-#[derive(Serialize)]
-struct BalanceThen {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Balance")]
+pub(super) struct BalanceThen {
     account: AccountKind,
     currency: &'static str,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     at: OffsetDateTime,
     available: i64,
     held: i64,

@@ -1,6 +1,7 @@
 //! What an admin sees and switches.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -11,10 +12,12 @@ use crate::domain::commission::{Mode, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPolicy {
+    #[schemars(range(min = 1, max = 5_000))]
     rate_bp: u16,
+    #[schemars(range(max = 5_000))]
     floor_bp: u16,
     mode: Mode,
 }

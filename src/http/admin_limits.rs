@@ -1,6 +1,7 @@
 //! The limits, for admins: what is in force, what it has refused, and setting it anew for all nodes.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Api;
@@ -12,8 +13,9 @@ use crate::domain::limits::{Limits, LimitsSet};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
 
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LimitsTold")]
+pub(super) struct Told {
     in_force: Limits,
     /// What this node was started with.
     configured: Limits,
@@ -23,7 +25,8 @@ struct Told {
     refused: Refused,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LimitsMet")]
 struct Refused {
     by_limit: Vec<MetLimit>,
     /// Those refused most.

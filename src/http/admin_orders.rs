@@ -1,20 +1,21 @@
 //! All orders, for admins.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
 use super::extract::Query;
-use super::lists::{Listed, page};
+use super::lists::{LIMIT_MAX, Listed, page};
 use crate::domain::order::Status;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::search::QUERY_CHARS_MAX;
 use crate::domain::user::Role;
 use crate::store::orders::AdminFilter;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdminQuery {
     status: Option<Status>,
@@ -23,7 +24,9 @@ pub(super) struct AdminQuery {
     customer: Option<u64>,
     executor: Option<u64>,
     /// A number, or a part of a title.
+    #[schemars(length(max = QUERY_CHARS_MAX))]
     q: Option<String>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Payouts as admins see them: who asks, what the money was earned with, and the decision.
 
+use schemars::JsonSchema;
 use std::collections::HashMap;
 
 use axum::extract::State;
@@ -11,10 +12,10 @@ use super::caller::Caller;
 use super::csv::{self, Cell, Lang, Lines, Part};
 use super::error::{Answer, Problem, ok};
 use super::extract::{Id, Json, MaybeJson, Query};
-use super::lists::{Listed, page};
-use super::period::Period;
+use super::lists::{LIMIT_MAX, Listed, page};
+use super::period::{Boundary, Period};
 use crate::domain::order::{Order, unix_ms};
-use crate::domain::payout::{self, PayoutStatus};
+use crate::domain::payout::{self, COMMENT_CHARS_MAX, PayoutStatus};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::{Party, Role};
 use crate::flow::OwnPayout;
@@ -26,38 +27,45 @@ use crate::store::sessions::Session;
 const SOURCES_MAX: u32 = 200;
 const SUMMED_MAX: u32 = 50;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     status: Option<PayoutStatus>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileQuery {
     status: Option<PayoutStatus>,
+    #[schemars(with = "Option<Boundary>")]
     from: Option<String>,
+    #[schemars(with = "Option<Boundary>")]
     to: Option<String>,
     #[serde(default)]
     lang: Lang,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Approval {
+    #[schemars(length(max = COMMENT_CHARS_MAX))]
     comment: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PayoutRejection")]
 pub(super) struct Rejection {
+    #[schemars(length(min = 1, max = COMMENT_CHARS_MAX))]
     comment: String,
 }
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PayoutForAdmins")]
+pub(super) struct Item {
     #[serde(flatten)]
     payout: OwnPayout,
     user: Party,
@@ -65,15 +73,17 @@ struct Item {
 }
 
 /// A line of the list: the newest income that makes up the amount, summed up.
-#[derive(Serialize)]
-struct ListItem {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PayoutOfList")]
+pub(super) struct ListItem {
     #[serde(flatten)]
     item: Item,
     earned_with: Summary,
 }
 
-#[derive(Serialize)]
-struct Summary {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EarnedWithSummary")]
+pub(super) struct Summary {
     orders: usize,
     /// What came in; at least the payout's amount where `complete`.
     sum: i64,
@@ -81,8 +91,9 @@ struct Summary {
     complete: bool,
 }
 
-#[derive(Serialize)]
-struct Detail {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PayoutInFull")]
+pub(super) struct Detail {
     #[serde(flatten)]
     item: Item,
     earned_with: Earned,
@@ -93,8 +104,9 @@ struct Detail {
     totals: Vec<TotalItem>,
 }
 
-#[derive(Serialize)]
-struct Earned {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EarnedWith")]
+pub(super) struct Earned {
     sum: i64,
     complete: bool,
     /// Newest first.
@@ -102,8 +114,9 @@ struct Earned {
 }
 
 /// Something that brought money.
-#[derive(Serialize)]
-struct Source {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "IncomeSource")]
+pub(super) struct Source {
     kind: String,
     amount: i64,
     at_ms: i64,
@@ -112,8 +125,8 @@ struct Source {
     peer_id: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct OrderSource {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OrderSource {
     id: u64,
     title: String,
     customer: Party,
@@ -123,8 +136,10 @@ struct OrderSource {
     finished_ms: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct TotalItem {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PayoutTotal")]
+pub(super) struct TotalItem {
+    #[schemars(with = "PayoutStatus")]
     status: String,
     count: i64,
     amount: i64,

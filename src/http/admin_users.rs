@@ -1,6 +1,7 @@
 //! People as admins see them: looked for, looked at, closed and opened again.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -8,42 +9,50 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
 use super::extract::{Id, Query};
-use super::lists::{Listed, page};
+use super::lists::{LIMIT_MAX, Listed, page};
 use super::people::{AsCustomer, AsExecutor, statistics};
 use crate::domain::ledger::Account;
 use crate::domain::refusal::Refusal;
-use crate::domain::user::{Actor, Role};
+use crate::domain::schema::Moment;
+use crate::domain::user::{Actor, Language, Role};
 use crate::store::people::Person;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     q: Option<String>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Person")]
+pub(super) struct Item {
     id: u64,
     name: String,
     email: String,
     is_admin: bool,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     closed_at: Option<OffsetDateTime>,
 }
 
-#[derive(Serialize)]
-struct Details {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PersonInFull")]
+pub(super) struct Details {
     #[serde(flatten)]
     item: Item,
     about: String,
+    #[schemars(with = "Language")]
     language: String,
     /// Sessions that live now, and when one of them was last used.
     sessions: usize,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     last_seen_at: Option<OffsetDateTime>,
     accounts: Vec<Account>,
     customer: AsCustomer,

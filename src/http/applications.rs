@@ -1,56 +1,65 @@
 //! Applications: executors offer, customers compare and choose.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok, ok_json};
 use super::extract::{Id, Json, Key, MaybeJson, Query};
-use super::lists::{Listed, PageQuery, page};
+use super::lists::{LIMIT_MAX, Listed, PageQuery, page};
 use super::orders::Nothing;
 use crate::domain::application::{Application, ApplicationStatus, MESSAGE_CHARS_MAX, Record};
-use crate::domain::money::Amount;
+use crate::domain::money::{AMOUNT_MAX, Amount};
 use crate::domain::order::{Order, Status};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::text;
 use crate::domain::user::Role;
 use crate::flow::{Choice, Offer};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOffer {
+    #[schemars(length(min = 1, max = MESSAGE_CHARS_MAX))]
     message: String,
+    /// Another price than the order's, within limits.
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     price: Option<i64>,
     version: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewChoice {
     executor_id: u64,
+    /// The version of the order that the customer has seen.
     version: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OwnQuery {
+    #[schemars(with = "Option<ApplicationStatus>")]
     status: Option<String>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
 /// An applicant beside what they have done so far.
-#[derive(Serialize)]
-struct Compared {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ComparedApplication")]
+pub(super) struct Compared {
     #[serde(flatten)]
     application: Application,
     stats: Record,
 }
 
 /// Applications, and between which prices an offer for their order may be.
-#[derive(Serialize)]
-struct OfOrder {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApplicationsOfOrder")]
+pub(super) struct OfOrder {
     #[serde(flatten)]
     listed: Listed<Compared>,
     price_min: i64,
@@ -58,16 +67,18 @@ struct OfOrder {
 }
 
 /// An executor's application beside the order it is for; without the order where it is gone.
-#[derive(Serialize)]
-struct Own {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnApplication")]
+pub(super) struct Own {
     #[serde(flatten)]
     application: Application,
     order: Option<Wanted>,
 }
 
 /// What an applicant may know of an order, whoever has it now.
-#[derive(Serialize)]
-struct Wanted {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrderOfApplication")]
+pub(super) struct Wanted {
     id: u64,
     version: u64,
     title: String,

@@ -1,6 +1,7 @@
 //! The audit and its repairs, for admins.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -8,7 +9,7 @@ use super::caller::Caller;
 use super::error::{Answer, ok};
 use super::extract::Query;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     /// Of an audit that was still running when it was asked for.

@@ -1,15 +1,20 @@
 //! Billing operations over HTTP. Other systems command them with a service token; a user may transfer what is theirs.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use serde::Deserialize;
-use serde_json::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Api;
 use super::caller::{MaybeCaller, bearer};
-use super::error::{Answer, Problem, accepted_json, billing, ok_json};
+use super::error::{Answer, Problem, accepted, billing, ok_json};
 use super::extract::{Json, Query, Segment};
-use crate::domain::billing::{Deed, Request, read};
+use crate::domain::billing::{After, Deed, OPERATION_ID_MAX, Request, read};
+use crate::domain::ledger::AccountKind;
+use crate::domain::money::{AMOUNT_MAX, Currency};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::Role;
 use crate::flow::Scope;
@@ -39,9 +44,73 @@ impl FromRequestParts<Api> for Commander {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Wait {
     wait: Option<String>,
+}
+
+/// A command as it came: what is wrong with it is for its own answer to say.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Command(Value);
+
+/// A command that was put into the queue.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Pending<'a> {
+    operation_id: &'a str,
+    status: &'static str,
+}
+
+/// What became of a command: the very bytes that its queue was answered with.
+pub(super) enum Outcome {}
+
+impl JsonSchema for Command {
+    fn schema_name() -> Cow<'static, str> {
+        "BillingCommand".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (account, currency) = (generator.subschema_for::<AccountKind>(), generator.subschema_for::<Currency>());
+        let id = json!({"type": "integer", "minimum": 1, "maximum": i64::MAX});
+        let text = format!("^[!-~]{{1,{OPERATION_ID_MAX}}}$");
+        json_schema!({
+            "type": "object",
+            "required": ["operation_id", "type"],
+            "properties": {
+                "operation_id": {"type": "string", "pattern": text, "description": "The same id with the same body is the same operation, carried out once"},
+                "type": {"enum": ["credit", "debit", "hold", "capture", "release", "transfer"]},
+                "user_id": id,
+                "account": account,
+                "currency": currency,
+                "amount": {"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX},
+                "hold_id": id,
+                "to_user_id": id,
+                "expires_s": {"type": "integer", "minimum": 1, "maximum": 31_536_000},
+            },
+            "examples": [{"operation_id": "invoice-17", "type": "transfer", "user_id": 1, "to_user_id": 2, "amount": 15_000}],
+        })
+    }
+}
+
+impl JsonSchema for Outcome {
+    fn schema_name() -> Cow<'static, str> {
+        "BillingOutcome".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let after = generator.subschema_for::<After>();
+        json_schema!({
+            "type": "object",
+            "required": ["operation_id", "status"],
+            "properties": {
+                "operation_id": {"type": "string"},
+                "status": {"enum": ["done", "refused"]},
+                "code": {"type": "string"},
+                "detail": {"type": "string"},
+                "result": {"type": "object", "properties": {"accounts": {"type": "array", "items": after}, "hold_id": {"type": "integer"}}},
+            },
+        })
+    }
 }
 
 impl Wait {
@@ -57,7 +126,12 @@ impl Wait {
 }
 
 /// With `wait` the answer; without it 202, and the answer comes by the queue and at the operation's address.
-pub(super) async fn command(State(api): State<Api>, commander: Commander, Query(wait): Query<Wait>, Json(mut body): Json<Value>) -> Answer {
+pub(super) async fn command(
+    State(api): State<Api>,
+    commander: Commander,
+    Query(wait): Query<Wait>,
+    Json(Command(mut body)): Json<Command>,
+) -> Answer {
     let is_asked = wait.is_asked()?;
     if let (Commander::User(user_id), Value::Object(members)) = (&commander, &mut body) {
         members.entry("user_id").or_insert_with(|| (*user_id).into());
@@ -76,7 +150,7 @@ pub(super) async fn command(State(api): State<Api>, commander: Commander, Query(
     };
     let is_for_queue = !is_asked && scope == Scope::Services && request.deed.is_ok();
     if is_for_queue && api.flow.enqueue(&text).await {
-        return Ok(accepted_json(&serde_json::json!({"operation_id": request.operation_id, "status": "pending"})));
+        return accepted(&Pending { operation_id: &request.operation_id, status: "pending" });
     }
     billing(api.flow.carry_out_one(scope, &request).await?.text)
 }

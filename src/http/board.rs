@@ -1,20 +1,50 @@
 //! The board as one cacheable answer: the same object as the websocket's snapshot, compressed once for all who ask.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::Api;
 use super::caching::{is_known, takes_gzip};
 use super::error::{Answer, Problem, not_modified, typed_ok};
 use super::extract::Query;
+use crate::domain::order::BoardOrder;
 use crate::domain::refusal::Refusal;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BoardQuery {
+    /// `all`, or `category:SLUG`.
     board: Option<String>,
+}
+
+/// A board at one moment, as the websocket tells it.
+pub(super) enum Snapshot {}
+
+impl JsonSchema for Snapshot {
+    fn schema_name() -> Cow<'static, str> {
+        "Board".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let order = generator.subschema_for::<BoardOrder<'_>>();
+        json_schema!({
+            "type": "object",
+            "required": ["type", "board", "epoch", "seq", "checksum", "orders"],
+            "properties": {
+                "type": {"const": "snapshot"},
+                "board": {"type": "string"},
+                "epoch": {"type": "string"},
+                "seq": {"type": "integer", "minimum": 0},
+                "checksum": {"type": "integer", "minimum": 0, "description": "CRC-32 of `id:version,` over the orders"},
+                "orders": {"type": "array", "maxItems": 1_000, "items": order},
+            },
+        })
+    }
 }
 
 pub(super) async fn snapshot(State(api): State<Api>, headers: HeaderMap, Query(query): Query<BoardQuery>) -> Answer {

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{AGE, HeaderName};
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Api;
@@ -13,8 +14,8 @@ use super::lists::Listed;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
 
-#[derive(Serialize)]
-struct Remembered {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Remembered {
     name: &'static str,
     entries: u64,
 }

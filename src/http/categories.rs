@@ -1,6 +1,7 @@
 //! Categories: what everybody may order, and what admins make of that.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -9,32 +10,42 @@ use super::caller::Caller;
 use super::error::{Answer, created, ok};
 use super::extract::{Json, Segment};
 use super::lists::Listed;
-use crate::domain::category::{self, Category, CategoryChange, CategoryDraft};
+use crate::domain::category::{self, Category, CategoryChange, CategoryDraft, PLACE_MAX};
 use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::schema::Slug;
+use crate::domain::text;
 use crate::domain::user::Role;
 
 /// A category as everybody sees it.
-#[derive(Serialize)]
-struct Offered<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OfferedCategory")]
+pub(super) struct Offered<'a> {
     slug: &'a str,
     name_ru: &'a str,
     name_en: &'a str,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCategory {
+    #[schemars(with = "Slug")]
     slug: String,
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name_ru: String,
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name_en: String,
+    #[schemars(range(min = 0, max = PLACE_MAX))]
     place: Option<i16>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedCategory {
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name_ru: Option<String>,
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name_en: Option<String>,
+    #[schemars(range(min = 0, max = PLACE_MAX))]
     place: Option<i16>,
     hidden: Option<bool>,
 }

@@ -1,5 +1,6 @@
 //! How one is told of what: by which ways of each event, and the chat at Telegram.
 
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
 use axum::extract::State;
@@ -11,27 +12,30 @@ use super::error::{Answer, no_content, ok};
 use super::extract::Json;
 use crate::domain::notice::{Event, Ways};
 
-#[derive(Serialize)]
-struct Channels {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Channels {
     events: BTreeMap<Event, Ways>,
     mail: Mail,
     telegram: Telegram,
 }
 
-#[derive(Serialize)]
-struct Mail {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MailChannel")]
+pub(super) struct Mail {
     /// Whether this house sends letters.
     available: bool,
 }
 
-#[derive(Serialize)]
-struct Telegram {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TelegramChannel")]
+pub(super) struct Telegram {
     available: bool,
     linked: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ChannelChanges")]
 pub(super) struct Changes {
     events: BTreeMap<Event, Ways>,
 }

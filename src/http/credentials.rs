@@ -1,40 +1,46 @@
 //! Changing what one signs in with, and the way back in for whoever has forgotten it.
 
 use axum::extract::{ConnectInfo, State};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::caller::Caller;
-use super::error::{Answer, accepted_json, no_content};
+use super::error::{Answer, accepted, no_content};
 use super::extract::Json;
 use super::server::Peer;
 use super::sessions::admit;
+use crate::domain::text;
 use crate::flow::Attempt;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     current: String,
+    #[schemars(length(min = text::PASSWORD_CHARS_MIN, max = text::PASSWORD_CHARS_MAX))]
     new: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewEmail {
     password: String,
+    #[schemars(email, length(max = text::EMAIL_CHARS_MAX))]
     email: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Forgot {
+    #[schemars(email, length(max = text::EMAIL_CHARS_MAX))]
     email: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     token: String,
+    #[schemars(length(min = text::PASSWORD_CHARS_MIN, max = text::PASSWORD_CHARS_MAX))]
     password: String,
 }
 
@@ -51,11 +57,15 @@ pub(super) async fn change_email(State(api): State<Api>, Caller(session): Caller
     Ok(no_content())
 }
 
+/// Nothing is told.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Empty {}
+
 /// The same answer, as soon, whether the address is known or not.
 pub(super) async fn forgot(State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, Json(body): Json<Forgot>) -> Answer {
     admit(&api, Attempt::Forgot, peer, &body.email).await?;
     api.flow.forgot_password(&body.email)?;
-    Ok(accepted_json(&serde_json::json!({})))
+    accepted(&Empty {})
 }
 
 pub(super) async fn reset(State(api): State<Api>, Json(body): Json<Reset>) -> Answer {

@@ -5,6 +5,7 @@
 //! Made for spreadsheets: a byte order mark (without it Excel reads UTF-8 as something else), and in Russian the
 //! separators that a Russian spreadsheet expects. No cell can become a formula.
 
+use schemars::JsonSchema;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::error::{Answer, Problem, typed_ok};
 use crate::domain::money::Currency;
 use crate::domain::refusal::Refusal;
 
+pub(super) const MEDIA_TYPE: &str = "text/csv; charset=utf-8; header=present";
 /// Files that one node writes at a time.
 const AT_ONCE: usize = 8;
 /// Rows read at a time.
@@ -68,7 +70,7 @@ impl Drop for Turn {
 }
 
 /// The language of headings, and of how numbers are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Lang {
     Ru,
@@ -192,7 +194,7 @@ where
             None => Some((Err(std::io::Error::other("the file broke off")), None)),
         }
     });
-    let mut response = typed_ok("text/csv; charset=utf-8; header=present", Body::from_stream(pieces));
+    let mut response = typed_ok(MEDIA_TYPE, Body::from_stream(pieces));
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")).map_err(|_| Problem::internal())?;
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     Ok(response)

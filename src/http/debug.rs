@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -27,6 +28,7 @@ use super::extract::{Json, Segment};
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::Role;
+use crate::flow::DEBUG_MINUTES_MAX;
 
 const KEPT_MAX: usize = 200;
 /// Calls that `Server-Timing` names one by one.
@@ -42,8 +44,9 @@ pub struct Debug {
 }
 
 /// A request that was watched.
-#[derive(Serialize)]
-struct Kept {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WatchedRequest")]
+pub(super) struct Kept {
     #[serde(flatten)]
     head: Head,
     calls: Vec<Call>,
@@ -51,7 +54,8 @@ struct Kept {
     calls_left_out: usize,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(rename = "WatchedHead")]
 struct Head {
     id: String,
     at_ms: i64,
@@ -173,18 +177,21 @@ fn timing(kept: &Kept) -> String {
     line
 }
 
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DebugMode")]
+pub(super) struct Told {
     on: bool,
     until_ms: Option<i64>,
     /// Watched by this node, newest first; each in full at `/api/admin/debug/requests/{id}`.
     requests: Vec<Head>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "DebugSwitch")]
 #[serde(deny_unknown_fields)]
 pub(super) struct Switched {
     on: bool,
+    #[schemars(range(min = 1, max = DEBUG_MINUTES_MAX))]
     minutes: Option<u32>,
 }
 

@@ -1,6 +1,7 @@
 //! Letters and messages, for admins: what could not be sent, why, and trying it again.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -8,40 +9,48 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, Problem, ok};
 use super::extract::{Query, Segment};
-use super::lists::{Listed, page};
+use super::lists::{LIMIT_MAX, Listed, page};
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::domain::user::{Actor, Role};
 use crate::store::deliveries::{Channel, DeliveryRow, DeliveryState};
 
 /// What is tried again is wanted for so long.
 const WANTED_AGAIN_FOR: Duration = Duration::days(1);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     channel: Option<Channel>,
     state: Option<DeliveryState>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
+pub(super) struct Item {
     /// `mail-17`, `telegram-4`.
     id: String,
     channel: Channel,
     user_id: u64,
     what: String,
+    #[schemars(with = "DeliveryState")]
     state: String,
     attempts: u16,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     due_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     deadline: OffsetDateTime,
     error: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<Moment>")]
     done_at: Option<OffsetDateTime>,
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -13,7 +14,7 @@ use super::sessions::{device, signed_in};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Switch {
     /// Whoever is calling, where nobody is named: then only the role changes.

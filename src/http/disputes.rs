@@ -1,24 +1,28 @@
 //! Contracts in dispute: a side asks for a verdict, an admin gives it.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
 use super::extract::{Id, Json};
+use crate::domain::text::DESCRIPTION_CHARS_MAX;
 use crate::flow::Verdict;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Complaint {
+    #[schemars(length(min = 1, max = DESCRIPTION_CHARS_MAX))]
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Decision {
     verdict: Verdict,
+    #[schemars(length(min = 1, max = DESCRIPTION_CHARS_MAX))]
     comment: String,
 }
 

@@ -1,6 +1,8 @@
 //! Answers: the only place where a status is decided. Errors are RFC 9457 problems with a stable `code` and the facts
 //! of the refusal beside the English detail; what is technical is logged here, once, and not shown.
 
+pub mod codes;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
@@ -8,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 
+use self::codes::Code;
 use super::figures::Trouble;
 use crate::domain::limits::Reached;
 use crate::domain::order::unix_ms;
@@ -18,8 +21,7 @@ use crate::store::StoreError;
 /// An error as it is answered.
 #[derive(Debug)]
 pub(super) struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     facts: Map<String, Value>,
     retry_after_s: Option<u32>,
@@ -32,8 +34,8 @@ pub(super) struct Problem {
 pub(super) type Answer = Result<Response, Problem>;
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None, reached: None }
+    fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None, reached: None }
     }
 
     fn with(mut self, facts: Value) -> Self {
@@ -49,37 +51,37 @@ impl Problem {
     }
 
     fn limit(detail: String, retry_after_s: u32) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "limit", detail).with(json!({"retry_after_s": retry_after_s}));
+        let problem = Self::new(codes::LIMIT, detail).with(json!({"retry_after_s": retry_after_s}));
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     pub(super) fn forbidden(detail: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+        Self::new(codes::FORBIDDEN, detail)
     }
 
     pub(super) fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+        Self::new(codes::NOT_FOUND, "there is nothing at this address")
     }
 
     /// The body or the query is not what this address takes.
     pub(super) fn unreadable(kind: Unreadable, detail: impl Into<String>) -> Self {
-        let status = match kind {
-            Unreadable::Syntax => StatusCode::BAD_REQUEST,
-            Unreadable::Values => StatusCode::UNPROCESSABLE_ENTITY,
-            Unreadable::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Unreadable::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Unreadable::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        let code = match kind {
+            Unreadable::Syntax => codes::BROKEN,
+            Unreadable::Values => codes::INVALID,
+            Unreadable::TooLarge => codes::TOO_LARGE,
+            Unreadable::MediaType => codes::MEDIA_TYPE,
+            Unreadable::TooSlow => codes::TOO_SLOW,
         };
-        Self::new(status, "invalid", detail).with(json!({"reason": Reason::Malformed.as_str()}))
+        Self::new(code, detail).with(json!({"reason": Reason::Malformed.as_str()}))
     }
 
     pub(super) fn unavailable(detail: &str) -> Self {
-        Self { retry_after_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail) }
+        Self { retry_after_s: Some(1), ..Self::new(codes::UNAVAILABLE, detail) }
     }
 
     pub(super) fn internal() -> Self {
         let detail = "something broke on our side; nothing was half-done, and it has been logged. Try again, and tell us if it stays";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Self::new(codes::INTERNAL, detail)
     }
 
     pub(super) fn panicked() -> Self {
@@ -87,7 +89,7 @@ impl Problem {
     }
 
     pub(super) fn upgrade_required() -> Self {
-        Self::new(StatusCode::UPGRADE_REQUIRED, "invalid", "this address speaks websocket (RFC 6455, version 13) only")
+        Self::new(codes::UPGRADE_REQUIRED, "this address speaks websocket (RFC 6455, version 13) only")
     }
 }
 
@@ -103,71 +105,65 @@ pub(super) enum Unreadable {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let conflict = |code, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
         match refusal {
             Refusal::Invalid(invalid) => invalid.into(),
-            Refusal::Unauthenticated => {
-                Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first; your session may have ended")
-            }
-            Refusal::WrongCredentials => {
-                Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "this e-mail address and password do not belong together")
-            }
-            Refusal::WrongPassword => {
-                Problem::new(StatusCode::FORBIDDEN, "wrong_password", "this is not your present password; nothing was changed")
-            }
+            Refusal::Unauthenticated => Problem::new(codes::UNAUTHENTICATED, "sign in first; your session may have ended"),
+            Refusal::WrongCredentials => Problem::new(codes::WRONG_CREDENTIALS, "this e-mail address and password do not belong together"),
+            Refusal::WrongPassword => Problem::new(codes::WRONG_PASSWORD, "this is not your present password; nothing was changed"),
             Refusal::LinkOver => {
                 let detail = "this link was used, is too old, or was overtaken by another change; ask for a new one";
-                Problem::new(StatusCode::GONE, "link_over", detail)
+                Problem::new(codes::LINK_OVER, detail)
             }
-            Refusal::NoMail => conflict("no_mail", "no mail is sent from here, so no link can come by mail; ask the admins".into()),
+            Refusal::NoMail => Problem::new(codes::NO_MAIL, "no mail is sent from here, so no link can come by mail; ask the admins"),
             Refusal::Forbidden(why) => Problem::forbidden(why),
-            Refusal::NotFound(what) => {
-                Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}, or it is not yours to see"))
-            }
+            Refusal::NotFound(what) => Problem::new(codes::NOT_FOUND, format!("there is no such {what}, or it is not yours to see")),
             Refusal::Taken { by, at } => {
                 let at_text = at.format(&Rfc3339).unwrap_or_default();
                 let detail = format!("{} took this order at {at_text}; it is theirs", by.name);
-                conflict("taken", detail).with(json!({"by": by, "at": at_text, "at_ms": unix_ms(at)}))
+                Problem::new(codes::TAKEN, detail).with(json!({"by": by, "at": at_text, "at_ms": unix_ms(at)}))
             }
-            Refusal::Frozen => conflict("frozen", "the customer has frozen this order; it may come back".into()),
-            Refusal::Cancelled => conflict("cancelled", "the customer has cancelled this order".into()),
-            Refusal::OwnOrder => conflict("own_order", "this is your own order; somebody else has to take it".into()),
+            Refusal::Frozen => Problem::new(codes::FROZEN, "the customer has frozen this order; it may come back"),
+            Refusal::Cancelled => Problem::new(codes::CANCELLED, "the customer has cancelled this order"),
+            Refusal::OwnOrder => Problem::new(codes::OWN_ORDER, "this is your own order; somebody else has to take it"),
             Refusal::Stale { status, version } => {
                 let status = status.as_str();
-                conflict("stale", format!("the order is {status} now, which does not allow this; look at it again"))
+                Problem::new(codes::STALE, format!("the order is {status} now, which does not allow this; look at it again"))
                     .with(json!({"order_status": status, "version": version}))
             }
-            Refusal::ForFirstTaker => conflict("first_taker", "the first who takes this order gets it; take it instead of applying".into()),
+            Refusal::ForFirstTaker => {
+                Problem::new(codes::FIRST_TAKER, "the first who takes this order gets it; take it instead of applying")
+            }
             Refusal::NotDisputed { status, version } => {
                 let status = status.as_str();
-                conflict("not_disputed", format!("the order is {status} and nobody asks for a verdict; only a dispute is decided"))
+                Problem::new(codes::NOT_DISPUTED, format!("the order is {status} and nobody asks for a verdict; only a dispute is decided"))
                     .with(json!({"order_status": status, "version": version}))
             }
-            Refusal::Disputed => conflict("disputed", "this contract is in dispute; wait for the administrator's verdict".into()),
+            Refusal::Disputed => Problem::new(codes::DISPUTED, "this contract is in dispute; wait for the administrator's verdict"),
             Refusal::Changed { changes, order } => {
-                conflict("changed", "the customer has edited this order since you saw it; see what is different and decide again".into())
+                Problem::new(codes::CHANGED, "the customer has edited this order since you saw it; see what is different and decide again")
                     .with(json!({"changes": changes, "order": order}))
             }
-            Refusal::InsufficientFunds { available, needed, currency } => conflict(
-                "insufficient_funds",
+            Refusal::InsufficientFunds { available, needed, currency } => Problem::new(
+                codes::INSUFFICIENT_FUNDS,
                 format!("{needed} minor units of {currency} are needed and {available} are free; top up first"),
             )
             .with(json!({"available": available, "needed": needed, "currency": currency})),
             Refusal::Mismatch => {
-                conflict("mismatch", "this Idempotency-Key was used with another body; use a new key for a new request".into())
+                Problem::new(codes::MISMATCH, "this Idempotency-Key was used with another body; use a new key for a new request")
             }
-            Refusal::EmailTaken => conflict("email_taken", "somebody has registered with this e-mail address; sign in instead".into()),
+            Refusal::EmailTaken => Problem::new(codes::EMAIL_TAKEN, "somebody has registered with this e-mail address; sign in instead"),
             Refusal::CategoryExists => {
-                conflict("exists", "there is a category with this slug already; change that one, or choose another slug".into())
+                Problem::new(codes::EXISTS, "there is a category with this slug already; change that one, or choose another slug")
             }
-            Refusal::TopupDecided => conflict("stale", "this payment was decided the other way already".into()),
+            Refusal::TopupDecided => Problem::new(codes::STALE, "this payment was decided the other way already"),
             Refusal::PayoutDecided { status } => {
                 let status = status.as_str();
-                conflict("stale", format!("this payout is {status} already; nothing was done")).with(json!({"payout_status": status}))
+                Problem::new(codes::STALE, format!("this payout is {status} already; nothing was done"))
+                    .with(json!({"payout_status": status}))
             }
-            Refusal::UserClosed => conflict("user_closed", "this user is closed; only what is held may still be paid or released".into()),
+            Refusal::UserClosed => Problem::new(codes::USER_CLOSED, "this user is closed; only what is held may still be paid or released"),
             Refusal::NothingToSweep => {
-                conflict("nothing_to_sweep", "nothing is free among the earnings, so there is nothing to move".into())
+                Problem::new(codes::NOTHING_TO_SWEEP, "nothing is free among the earnings, so there is nothing to move")
             }
             Refusal::Limit { what, retry_after_s } => {
                 Problem::limit(format!("too many {what}; try again in {retry_after_s} s"), retry_after_s)
@@ -184,8 +180,7 @@ impl From<Refusal> for Problem {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", invalid.detail)
-            .with(json!({"field": invalid.field, "reason": invalid.reason.as_str()}))
+        Problem::new(codes::INVALID, invalid.detail).with(json!({"field": invalid.field, "reason": invalid.reason.as_str()}))
     }
 }
 
@@ -217,26 +212,27 @@ impl From<FlowError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let status = status_of(&self.code);
         let mut body = json!({
             "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "code": self.code.name,
             "detail": self.detail,
         });
         if let Value::Object(members) = &mut body {
             members.extend(self.facts);
         }
-        let mut response = typed(self.status, "application/problem+json", body.to_string());
+        let mut response = typed(status, "application/problem+json", body.to_string());
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(reached) = self.reached {
             response.extensions_mut().insert(reached);
         }
-        if self.status.is_server_error() {
+        if status.is_server_error() {
             let cause = self.cause.unwrap_or(self.detail);
-            response.extensions_mut().insert(Trouble { code: self.code, cause });
+            response.extensions_mut().insert(Trouble { code: self.code.name, cause });
         }
         response
     }
@@ -248,7 +244,11 @@ pub(super) fn is_unknown(response: &Response) -> bool {
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
+    Problem::new(codes::METHOD_NOT_ALLOWED, "this address does not take that method")
+}
+
+fn status_of(code: &Code) -> StatusCode {
+    StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// 200 with a value as JSON.
@@ -262,8 +262,8 @@ pub(super) fn ok_json(json: String) -> Response {
 }
 
 /// 202: it will be done.
-pub(super) fn accepted_json(value: &Value) -> Response {
-    typed(StatusCode::ACCEPTED, "application/json", value.to_string())
+pub(super) fn accepted(value: &impl serde::Serialize) -> Answer {
+    Ok(typed(StatusCode::ACCEPTED, "application/json", to_json(value)?))
 }
 
 /// A billing operation's stored answer: 200 with the very bytes when it was done, and a problem with its code, its detail
@@ -278,11 +278,7 @@ pub(super) fn billing(text: String) -> Answer {
     }
     let told: Told<'_> = serde_json::from_str(&text).map_err(|_| Problem::internal())?;
     let Some(code) = told.code else { return Ok(ok_json(text)) };
-    let status = match &*code {
-        "invalid" | "unknown_type" | "self_transfer" => StatusCode::UNPROCESSABLE_ENTITY,
-        "unknown_user" | "unknown_hold" => StatusCode::NOT_FOUND,
-        _ => StatusCode::CONFLICT,
-    };
+    let status = status_of(codes::of_billing(&code).unwrap_or(&codes::SET_ASIDE));
     let mut body = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),

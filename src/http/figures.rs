@@ -5,6 +5,7 @@
 mod errors;
 mod series;
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -35,8 +36,9 @@ pub struct Figures {
     pub(super) errors: Errors,
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Figures")]
+pub(super) struct Told<'a> {
     node: &'a str,
     now_ms: i64,
     every_s: u64,

@@ -1,16 +1,18 @@
 //! Pages of lists: `?limit=&cursor=` in, `{items, next}` out. Newest first, by a number that never changes, so any page
 //! is as fast as the first.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::refusal::{Invalid, Reason};
 
 const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 100;
+pub(super) const LIMIT_MAX: u32 = 100;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -22,9 +24,11 @@ pub(super) struct Page {
     pub(super) limit: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub(super) struct Listed<T> {
     items: Vec<T>,
+    /// The `cursor` of the next page; null after the last.
     next: Option<String>,
 }
 

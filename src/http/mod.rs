@@ -33,6 +33,7 @@ mod layers;
 mod limits;
 mod lists;
 mod notifications;
+mod openapi;
 mod orders;
 mod origin;
 mod page;
@@ -63,8 +64,10 @@ use crate::store::Store;
 
 pub use self::csv::Exports;
 pub use self::debug::{Debug, listener};
+pub use self::error::codes::{self, Code};
 pub use self::figures::Figures;
 pub use self::limits::Gate;
+pub use self::openapi::{Description, describe};
 pub use self::proxies::{Network, Proxies};
 pub use self::routes::{Place, Route, Verb, Who, table};
 pub use self::sandbox::Sandbox;
@@ -111,6 +114,8 @@ pub struct Doors {
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,
+    /// Of the API, for machines.
+    pub description: Description,
 }
 
 /// What operators ask for, on an address of their own.

@@ -1,6 +1,7 @@
 //! What one was told: the list, how much of it is unread, and reading it.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -10,28 +11,29 @@ use super::extract::{Json, Query};
 use super::lists::{Listed, PageQuery};
 use crate::domain::notice::Told;
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Notice")]
+pub(super) struct Item {
     #[serde(flatten)]
     told: Told,
     read: bool,
 }
 
-#[derive(Serialize)]
-struct Notices {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Notices {
     #[serde(flatten)]
     listed: Listed<Item>,
     unread: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reading {
     up_to: u64,
 }
 
-#[derive(Serialize)]
-struct Read {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Read {
     unread: u32,
 }
 

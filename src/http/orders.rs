@@ -1,32 +1,36 @@
 //! Orders: lists, one order, and what may be done with it.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
 use super::caller::{Caller, MaybeCaller};
 use super::error::{Answer, Problem, created_json, ok, ok_json};
 use super::extract::{Id, Json, Key, MaybeJson, Query};
-use super::lists::{Listed, page};
+use super::lists::{LIMIT_MAX, Listed, page};
 use super::quote::ask;
-use crate::domain::money::Currency;
+use crate::domain::money::{AMOUNT_MAX, Currency};
 use crate::domain::order::{Acceptance, Assignment, Order, Status};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
-use crate::domain::search::{Range, Search, Sort, words};
+use crate::domain::schema::Slug;
+use crate::domain::search::{QUERY_CHARS_MAX, Range, Search, Sort, words};
 use crate::domain::text;
 use crate::domain::user::Role;
 use crate::flow::{OrderDraft, OrderEdit};
 use crate::store::orders::Listed as Which;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     #[serde(default)]
     list: ListName,
     status: Option<Status>,
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: Option<u32>,
     cursor: Option<String>,
     // Of the list `open` alone.
+    #[schemars(length(max = QUERY_CHARS_MAX))]
     q: Option<String>,
     category: Option<String>,
     /// Whose orders.
@@ -63,51 +67,61 @@ impl ListQuery {
     }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum ListName {
+pub(super) enum ListName {
     #[default]
     Open,
     Mine,
     Contracts,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOrder {
+    #[schemars(length(min = 1, max = text::TITLE_CHARS_MAX))]
     title: String,
     #[serde(default)]
+    #[schemars(length(max = text::DESCRIPTION_CHARS_MAX))]
     description: String,
+    #[schemars(with = "Option<Slug>")]
     category: Option<String>,
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
     assignment: Option<Assignment>,
     acceptance: Option<Acceptance>,
+    /// What the customer pays; or else `payout`. In minor units.
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     price: Option<i64>,
+    /// What the executor gets; or else `price`.
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     payout: Option<i64>,
 }
 
 /// A body that says nothing.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
 /// The version of the order that the taker has seen; nothing where they take it as it is.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Taking {
     version: Option<u64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Report {
     #[serde(default)]
+    #[schemars(length(max = text::DESCRIPTION_CHARS_MAX))]
     report: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rejection {
+    #[schemars(length(min = 1, max = text::DESCRIPTION_CHARS_MAX))]
     reason: String,
 }
 
@@ -158,15 +172,21 @@ fn given<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<Option<Str
     Deserialize::deserialize(field).map(Some)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedOrder {
+    /// The version that the editor has seen.
     version: u64,
+    #[schemars(length(min = 1, max = text::TITLE_CHARS_MAX))]
     title: Option<String>,
+    #[schemars(length(max = text::DESCRIPTION_CHARS_MAX))]
     description: Option<String>,
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Slug>")]
     category: Option<Option<String>>,
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     price: Option<i64>,
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     payout: Option<i64>,
 }
 

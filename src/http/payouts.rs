@@ -2,6 +2,7 @@
 //! wallet.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -10,24 +11,29 @@ use super::error::{Answer, created_json, ok, ok_json};
 use super::extract::{Id, Json, Key, MaybeJson, Query};
 use super::lists::{Listed, PageQuery};
 use crate::domain::ledger::AccountKind;
-use crate::domain::money::Currency;
-use crate::domain::payout::PayoutWish;
+use crate::domain::money::{AMOUNT_MAX, Currency};
+use crate::domain::payout::{DESTINATION_CHARS_MAX, DESTINATION_CHARS_MIN, PayoutWish};
 use crate::domain::refusal::Refusal;
 use crate::flow::OwnPayout;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPayout {
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     amount: i64,
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
     account: Option<AccountKind>,
+    /// One of the `methods` of `/api/payouts/rules`.
     method: String,
+    #[schemars(length(min = DESTINATION_CHARS_MIN, max = DESTINATION_CHARS_MAX))]
     destination: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sweep {
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
 }
 

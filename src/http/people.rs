@@ -1,6 +1,7 @@
 //! People as others see them.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -8,33 +9,36 @@ use super::Api;
 use super::error::{Answer, ok};
 use super::extract::Id;
 use crate::domain::refusal::Refusal;
+use crate::domain::schema::Moment;
 use crate::store::statistics::UserFigures;
 
-#[derive(Serialize)]
-struct Money {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Sum")]
+pub(super) struct Money {
     currency: String,
     amount: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AsCustomer {
     orders_created: i64,
     money_in_orders: Vec<Money>,
     orders_done: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AsExecutor {
     orders_completed: i64,
     money_received: Vec<Money>,
 }
 
-#[derive(Serialize)]
-struct Profile {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Profile {
     id: u64,
     name: String,
     about: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     created_at: OffsetDateTime,
     customer: AsCustomer,
     executor: AsExecutor,

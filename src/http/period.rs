@@ -1,5 +1,8 @@
 //! Days and moments in queries: `from`, `to` and `at`. A moment is RFC 3339; a day such as 2026-11-20 is meant in UTC.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use time::format_description::well_known::Rfc3339;
 use time::macros::{datetime, format_description};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
@@ -8,6 +11,23 @@ use crate::domain::refusal::{Invalid, Reason};
 
 const EARLIEST: OffsetDateTime = datetime!(1970-01-01 00:00 UTC);
 const LATEST: OffsetDateTime = datetime!(9999-01-01 00:00 UTC);
+
+/// A day or a moment, as a query tells it.
+pub(super) enum Boundary {}
+
+impl JsonSchema for Boundary {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Boundary".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}], "examples": ["2026-11-20", "2026-11-20T10:00:00Z"]})
+    }
+}
 
 /// From one moment on, and before another.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,23 +2,29 @@
 //! an order keeps the one it was made with, also when it is edited or applied for.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::error::{Answer, ok};
 use super::extract::Query;
 use crate::domain::commission::{Mode, Policy, Split};
-use crate::domain::money::{Amount, Currency};
+use crate::domain::money::{AMOUNT_MAX, Amount, Currency};
 use crate::domain::refusal::{Invalid, Reason};
 use crate::flow::Ask;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QuoteQuery {
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     price: Option<i64>,
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     payout: Option<i64>,
     currency: Option<Currency>,
+    /// With `floor_bp` and `mode`: a policy, such as an order was made with.
+    #[schemars(range(min = 1, max = 5_000))]
     rate_bp: Option<u16>,
+    #[schemars(range(max = 5_000))]
     floor_bp: Option<u16>,
     mode: Option<Mode>,
 }
@@ -34,8 +40,8 @@ impl QuoteQuery {
     }
 }
 
-#[derive(Serialize)]
-struct Quote {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Quote {
     #[serde(flatten)]
     split: Split,
     #[serde(flatten)]

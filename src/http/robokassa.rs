@@ -4,12 +4,25 @@
 
 use axum::extract::{Request, State};
 use axum::http::Method;
+use schemars::JsonSchema;
 
 use super::Api;
 use super::error::{Answer, Problem, not_believed, see_other, typed_ok};
 use super::extract;
 use crate::domain::robokassa::{Fields, Unreadable, invoice};
 use crate::flow::{Arrival, Fault};
+
+/// What the gateway sends: these, and the shop's own `Shp_…`. What is missing is said in the answer.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "read by name, out of a query or a form; this is for the description")]
+pub(super) struct Message {
+    #[schemars(rename = "OutSum")]
+    out_sum: Option<String>,
+    #[schemars(rename = "InvId")]
+    inv_id: Option<String>,
+    #[schemars(rename = "SignatureValue")]
+    signature_value: Option<String>,
+}
 
 /// Money has arrived. The gateway repeats this until it reads `OK` and the invoice's number, and is told so each time.
 pub(super) async fn result(State(api): State<Api>, request: Request) -> Answer {

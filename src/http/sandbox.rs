@@ -3,6 +3,7 @@
 //! to this very node until it reads `OK` and the number, and sends the browser on to SuccessURL or FailURL. Whoever pays
 //! need not be signed in. These routes exist only where the sandbox is the gateway, which production refuses.
 
+use schemars::JsonSchema;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,7 @@ use axum::extract::{RawQuery, State};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
@@ -105,24 +105,59 @@ async fn post(shop: SocketAddr, form: &str) -> Result<String, String> {
     answered
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Followed {
     /// The query of the link that the payer has followed.
     link: String,
 }
 
+/// The query of a payment link: these, and the shop's own `Shp_…`. What is missing is said in the answer.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "read by name, out of the query; this is for the description")]
+pub(super) struct LinkQuery {
+    #[schemars(rename = "MerchantLogin")]
+    merchant_login: Option<String>,
+    #[schemars(rename = "OutSum")]
+    out_sum: Option<String>,
+    #[schemars(rename = "InvId")]
+    inv_id: Option<String>,
+    #[schemars(rename = "Description")]
+    description: Option<String>,
+    #[schemars(rename = "SignatureValue")]
+    signature_value: Option<String>,
+    #[schemars(rename = "ExpirationDate")]
+    expiration_date: Option<String>,
+}
+
+/// What a payment link asks for.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Bill {
+    merchant: String,
+    inv_id: String,
+    amount: Option<i64>,
+    currency: String,
+    description: String,
+    expired: bool,
+}
+
+/// Where the browser goes on to.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SentOn {
+    url: String,
+}
+
 /// What the payer is asked for, if the link is the shop's.
 pub(super) async fn show(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let link = checked(gateway(&api)?, &query.unwrap_or_default())?;
-    ok(&json!({
-        "merchant": link.login,
-        "inv_id": link.inv_id,
-        "amount": parse_sum(&link.out_sum),
-        "currency": link.currency.as_deref().unwrap_or("RUB"),
-        "description": link.description,
-        "expired": is_expired(&link),
-    }))
+    ok(&Bill {
+        amount: parse_sum(&link.out_sum),
+        expired: is_expired(&link),
+        merchant: link.login,
+        inv_id: link.inv_id,
+        currency: link.currency.unwrap_or_else(|| "RUB".to_owned()),
+        description: link.description,
+    })
 }
 
 /// Pays: ResultURL is told, and the browser gets to know its SuccessURL.
@@ -138,14 +173,14 @@ pub(super) async fn pay(State(api): State<Api>, Json(followed): Json<Followed>) 
     let heard = sandbox.tell(told, &link.inv_id)?;
     // A shop that does not hear is told again, and the payer does not wait for that.
     let _ = tokio::time::timeout(SENT_ON_WITHIN, heard).await;
-    ok(&json!({"url": format!("/api/robokassa/success?{}", gateway.success(&link.out_sum, &link.inv_id, &link.shp))}))
+    ok(&SentOn { url: format!("/api/robokassa/success?{}", gateway.success(&link.out_sum, &link.inv_id, &link.shp)) })
 }
 
 /// Does not pay: the browser gets to know its FailURL. The shop's server is told nothing.
 pub(super) async fn decline(State(api): State<Api>, Json(followed): Json<Followed>) -> Answer {
     let gateway = gateway(&api)?;
     let link = checked(gateway, &followed.link)?;
-    ok(&json!({"url": format!("/api/robokassa/fail?{}", gateway.fail(&link.out_sum, &link.inv_id, &link.shp))}))
+    ok(&SentOn { url: format!("/api/robokassa/fail?{}", gateway.fail(&link.out_sum, &link.inv_id, &link.shp)) })
 }
 
 fn gateway(api: &Api) -> Result<&Merchant, Problem> {

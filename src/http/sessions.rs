@@ -3,6 +3,7 @@
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::http::header::{SET_COOKIE, USER_AGENT};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -14,83 +15,101 @@ use super::lists::Listed;
 use super::server::Peer;
 use crate::domain::ledger::Account;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
-use crate::domain::user::Role;
+use crate::domain::schema::Moment;
+use crate::domain::text;
+use crate::domain::user::{Language, Role};
 use crate::flow::{Attempt, ProfileDraft, Registration, SignedIn};
 use crate::store::sessions::SessionRow;
 
 const DEVICE_CHARS_MAX: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Register {
+    #[schemars(email, length(max = text::EMAIL_CHARS_MAX))]
     email: String,
+    #[schemars(length(min = text::PASSWORD_CHARS_MIN, max = text::PASSWORD_CHARS_MAX))]
     password: String,
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Login {
     email: String,
     password: String,
+    #[schemars(with = "Role")]
     role: String,
 }
 
-#[derive(Serialize)]
-struct User<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Oneself")]
+pub(super) struct User<'a> {
     id: u64,
     name: &'a str,
     email: &'a str,
 }
 
-#[derive(Serialize)]
-struct Registered<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Registered<'a> {
     user: User<'a>,
 }
 
-#[derive(Serialize)]
-struct LoggedIn<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LoggedIn<'a> {
     token: &'a str,
     role: Role,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     expires_at: OffsetDateTime,
     user: User<'a>,
 }
 
-#[derive(Serialize)]
-struct Me<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Me<'a> {
     user: User<'a>,
     role: Role,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     expires_at: OffsetDateTime,
     about: &'a str,
     /// In which letters are written.
+    #[schemars(with = "Language")]
     language: &'a str,
     /// Whether earnings flow on into the wallet.
     sweeps_earnings: bool,
     accounts: Vec<Account>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
+    #[schemars(length(min = 1, max = text::NAME_CHARS_MAX))]
     name: Option<String>,
+    #[schemars(length(max = text::ABOUT_CHARS_MAX))]
     about: Option<String>,
+    #[schemars(with = "Option<Language>")]
     language: Option<String>,
     sweeps_earnings: Option<bool>,
 }
 
-#[derive(Serialize)]
-struct SessionItem {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+pub(super) struct SessionItem {
     id: u64,
+    #[schemars(with = "Role")]
     role: String,
     device: String,
     address: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     last_seen_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     expires_at: OffsetDateTime,
     current: bool,
 }

@@ -1,6 +1,7 @@
 //! One's subscriptions to new orders.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -8,10 +9,12 @@ use super::caller::Caller;
 use super::error::{Answer, no_content, ok};
 use super::extract::{MaybeJson, Segment};
 use super::lists::Listed;
+use crate::domain::money::AMOUNT_MAX;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wish {
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     price_min: Option<i64>,
     sound: Option<bool>,
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Api;
@@ -10,19 +11,21 @@ use super::error::{Answer, created_json, ok};
 use super::extract::{Id, Json, Key, Query};
 use super::lists::{Listed, PageQuery};
 use super::page::language;
-use crate::domain::money::{Amount, Currency};
+use crate::domain::money::{AMOUNT_MAX, Amount, Currency};
 use crate::domain::refusal::Refusal;
 use crate::domain::robokassa::Culture;
 use crate::flow::{Payment, Topup};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTopup {
+    #[schemars(range(min = 1, max = AMOUNT_MAX))]
     amount: i64,
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Word {
     result: Payment,

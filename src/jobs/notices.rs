@@ -34,7 +34,7 @@ const VISIBLE_AFTER: Duration = Duration::from_secs(12);
 const TAKING_IS_NEWS: Duration = Duration::from_secs(24 * 3_600);
 const ORDER_IS_NEWS: Duration = Duration::from_secs(900);
 /// Orders told of in one transaction, and changes looked at in one statement.
-const TOGETHER_MAX: usize = 128;
+const TOGETHER_MAX: usize = 256;
 const PAGE: u32 = 500;
 /// Orders that wait to be told of; what does not fit is found by the second look.
 const WAITING_MAX: usize = 16_384;
@@ -137,7 +137,9 @@ pub async fn run(flow: Flow, store: Store, node: String, mut heard: Heard, mut s
                     tracing::warn!(?error, "people could not be told of orders; they are told later");
                 }
                 ids.clear();
-                if count == TOGETHER_MAX {
+                metrics::gauge!("orderboard_notices_waiting").set(heard.orders.len() as f64);
+                // Whatever gathers meanwhile is told of together, at a fraction of the cost.
+                if count >= FEW {
                     rest(begun).await;
                 }
             }

@@ -5,6 +5,7 @@
 //! takes longer than reading them once in the order of an index and counting here (see [`walks`]). Memory stays bounded
 //! either way: violations beyond the number asked for are dropped.
 
+use schemars::JsonSchema;
 use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection};
@@ -23,7 +24,7 @@ use checks::Source;
 pub const TOLD_MAX: usize = 50;
 
 /// One place where an invariant does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct Violation {
     /// Such as `account 12`.
     pub subject: String,

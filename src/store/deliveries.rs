@@ -1,19 +1,20 @@
 //! Letters and messages, as an admin sees them: what waits, what was sent, and what was given up.
 
+use schemars::JsonSchema;
 use sqlx::{MySql, QueryBuilder};
 use time::OffsetDateTime;
 
 use super::{Store, StoreError};
 
 /// By which way something is sent: each has an outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Mail,
     Telegram,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     Waiting,

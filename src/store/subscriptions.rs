@@ -1,17 +1,20 @@
 //! Subscriptions: who wants to be told of new orders, in which category and from which price.
 
+use schemars::JsonSchema;
 use time::OffsetDateTime;
 
 use super::{Store, StoreError};
+use crate::domain::schema::Moment;
 
 /// A subscription as its owner reads it.
-#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Subscription {
     /// A category's slug, or `all`.
     pub category: String,
     pub price_min: Option<i64>,
     pub sound: bool,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "Moment")]
     pub created_at: OffsetDateTime,
 }
 

@@ -5,11 +5,12 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 use super::process;
 
-const GAUGES: [(&str, &str); 6] = [
+const GAUGES: [(&str, &str); 7] = [
     ("orderboard_sockets", "Websockets open now"),
     ("orderboard_sockets_behind", "Websockets whose kernel buffer is full: they wait to be written to"),
     ("orderboard_billing_pending", "Billing commands given to a worker and not answered yet"),
     ("orderboard_billing_lag", "Billing commands that no worker has been given yet"),
+    ("orderboard_notices_waiting", "Orders whose customers or subscribers wait to be told, on the node that does it"),
     ("orderboard_notices_behind_seconds", "How far the telling of orders that were taken is behind, where news of them was missed"),
     ("orderboard_billing_oldest_seconds", "Age of the oldest billing command that is not answered"),
 ];

@@ -20,13 +20,14 @@ export class Browser {
   complaints = [];
   axeCounts = [];
 
-  static async launch(url, env = process.env) {
+  /** `without`: switches that Playwright would start it with. */
+  static async launch(url, env = process.env, without = []) {
     const browser = new Browser();
     browser.url = url;
     browser.shots = env.E2E_SHOTS ?? null;
     if (browser.shots) await mkdir(browser.shots, { recursive: true });
     browser.axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
-    browser.chromium = await chromium.launch({ executablePath: env.E2E_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+    browser.chromium = await chromium.launch({ executablePath: env.E2E_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, ignoreDefaultArgs: without });
     return browser;
   }
 
@@ -40,6 +41,7 @@ export class Browser {
     return context;
   }
 
+  /** `path` may be a whole address, of a proxy in between. */
   async tab(context, path, allow = []) {
     const page = await context.newPage();
     const complain = (text) => {
@@ -54,7 +56,7 @@ export class Browser {
         console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
       });
     });
-    await page.goto(this.url + path);
+    await page.goto(new URL(path, this.url).href);
     return page;
   }
 

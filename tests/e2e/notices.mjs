@@ -194,8 +194,12 @@ async function pages({ server, browser }) {
   const executor = await server.user('executor');
   const customer = await server.user('customer', 100_000_000);
   await put(server, executor, 'all', {});
+  const board = await browser.tab(await browser.person(executor), '/');
+  await live(board);
   for (let n = 0; n < 33; n += 1) await server.post(customer, `Told as number ${n}`);
   await until('all are told', WAIT_MS, async () => (await server.api(executor, 'GET', '/api/notifications?limit=1')).unread === 33);
+  // A crowd of them is one line in the corner, and not thirty.
+  await board.locator('[data-toast="info"]').filter({ hasText: /new notifications/ }).waitFor();
   const page = await browser.tab(await browser.person(executor), '/notifications');
   await live(page);
   const lines = page.locator('[data-notice]');

@@ -1,22 +1,27 @@
-// `E2E_ORDERBOARD=target/debug/orderboard node tests/e2e/run.mjs [words of a test's name]`
-// E2E_URL: a running server instead of an own one. E2E_SHOTS: where pictures go.
+// `E2E_ORDERBOARD=target/debug/orderboard node tests/e2e/run.mjs [words of a test's name, or of one's | or another's]`
+// E2E_URL: a running server instead of an own one. E2E_SHOTS: where pictures go. E2E_PICTURES: where the README's go.
 import { Browser } from './browser.mjs';
 import { Server } from './server.mjs';
 import { tests as access } from './access.mjs';
 import { tests as board } from './board.mjs';
 import { tests as contract } from './contract.mjs';
 import { tests as desk } from './desk.mjs';
+import { tests as docs } from './docs.mjs';
 import { tests as joining } from './joining.mjs';
 import { tests as market } from './market.mjs';
+import { tests as network } from './network.mjs';
 import { tests as notices } from './notices.mjs';
 import { tests as office } from './office.mjs';
+import { tests as paths } from './paths.mjs';
 import { tests as payouts } from './payouts.mjs';
+import { tests as pictures } from './pictures.mjs';
 import { tests as recovery } from './recovery.mjs';
 import { tests as speed } from './speed.mjs';
+import { tests as tabs } from './tabs.mjs';
 
 const TEST_MS = 180_000;
-const wanted = process.argv.slice(2).join(' ');
-const all = [...contract, ...board, ...market, ...joining, ...payouts, ...notices, ...office, ...desk, ...recovery, ...access, ...speed].filter((test) => test.name.includes(wanted));
+const wanted = process.argv.slice(2).join(' ').split('|').map((words) => words.trim());
+const all = [...paths, ...contract, ...board, ...market, ...joining, ...payouts, ...notices, ...office, ...desk, ...tabs, ...network, ...recovery, ...docs, ...access, ...speed, ...pictures].filter((test) => wanted.some((words) => test.name.includes(words)));
 
 const server = await Server.fromEnv();
 const browser = await Browser.launch(server.url);

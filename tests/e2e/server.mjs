@@ -2,7 +2,7 @@
 // port, so that a page meets what it would meet in an upgrade or a crash.
 import { spawn, execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,12 +16,13 @@ export class Server {
   #child = null;
   #log = [];
 
-  constructor(binary, url, data, telegram = null) {
+  constructor(binary, url, data, telegram = null, more = {}) {
     this.binary = binary;
     this.url = url;
     this.data = data;
     /** What stands in for Telegram's server, where the server under test is our own. */
     this.telegram = telegram;
+    this.more = more;
   }
 
   /** `E2E_URL` names a running server (nothing is spawned or killed); without it one is made. */
@@ -29,8 +30,13 @@ export class Server {
     const binary = env.E2E_ORDERBOARD;
     if (!binary) throw new Error('E2E_ORDERBOARD must name the orderboard binary');
     if (env.E2E_URL) return new Server(binary, env.E2E_URL.replace(/\/$/, ''), null);
+    return Server.fresh(binary);
+  }
+
+  /** One with data of its own, and `more` in its environment. */
+  static async fresh(binary, more = {}) {
     const data = await mkdtemp(join(tmpdir(), 'orderboard-e2e-'));
-    const server = new Server(binary, `http://127.0.0.1:${await freePort()}`, data, await Telegram.open());
+    const server = new Server(binary, `http://127.0.0.1:${await freePort()}`, data, await Telegram.open(), more);
     await server.start();
     return server;
   }
@@ -44,7 +50,7 @@ export class Server {
     const listen = new URL(this.url).host;
     // Tests ask more often than people do.
     const own = { ORDERBOARD_DATA: this.data, ORDERBOARD_LISTEN: listen };
-    return { ORDERBOARD_LIMITS: 'off', ...process.env, ...own, ...this.telegram.settings };
+    return { ORDERBOARD_LIMITS: 'off', ...process.env, ...own, ...this.telegram.settings, ...this.more };
   }
 
   async start() {
@@ -111,6 +117,33 @@ export class Server {
   #keep(text) {
     this.#log.push(text);
     if (this.#log.length > 200) this.#log.shift();
+  }
+}
+
+/** A Redis that forgets everything when it is killed; it comes back on the same port. */
+export class RedisServer {
+  static async start() {
+    const redis = new RedisServer();
+    redis.port = await freePort();
+    redis.url = `redis://127.0.0.1:${redis.port}`;
+    await redis.start();
+    return redis;
+  }
+
+  async start() {
+    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()];
+    this.child = spawn('redis-server', settings, { stdio: 'ignore' });
+    await until('Redis answers', READY_MS, () => new Promise((resolve) => {
+      const probe = connect(this.port, '127.0.0.1', () => probe.end('PING\r\n'));
+      probe.once('data', () => resolve(true)).once('error', () => resolve(false));
+    }));
+  }
+
+  async kill() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGKILL');
+    await gone;
   }
 }
 

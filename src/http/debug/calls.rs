@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -29,7 +30,8 @@ tokio::task_local! {
     static CALLS: Arc<Calls>;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "CallKind")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
     Mysql,
@@ -37,7 +39,7 @@ pub(super) enum Kind {
 }
 
 /// A statement or a command, without its values.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Call {
     pub(super) kind: Kind,
     pub(super) call: String,

@@ -1,5 +1,6 @@
 //! The last answers that were errors of ours, with what the log says of them.
 
+use schemars::JsonSchema;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(in crate::http) struct Trouble {
     pub(in crate::http) cause: String,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct RecentError {
     at_ms: i64,
     method: String,

@@ -1,5 +1,6 @@
 //! The hour behind us, as differences between what the metrics counted at one moment and at the next.
 
+use schemars::JsonSchema;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ const POINTS_MAX: usize = 360;
 const HTTP: &str = "orderboard_http_seconds_bucket{";
 
 /// What happened until `at_ms`.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub(super) struct Point {
     at_ms: i64,
     seconds: f64,
@@ -34,7 +35,7 @@ pub(super) struct Point {
 }
 
 /// What one route has taken since the process began.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RouteTime {
     route: String,
     requests: u64,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Asker;
@@ -24,15 +25,17 @@ struct Minute {
 }
 
 /// How often a limit was met.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct MetLimit {
+    #[schemars(with = "String")]
     pub(in crate::http) limit: LimitName,
     pub(in crate::http) count: u64,
 }
 
 /// Asker met it most. An IPv6 address stands for its network.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(in crate::http) struct MetBy {
+    #[schemars(with = "String")]
     pub(in crate::http) limit: LimitName,
     pub(in crate::http) user_id: Option<u64>,
     pub(in crate::http) address: Option<String>,

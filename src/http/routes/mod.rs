@@ -11,12 +11,14 @@ mod money;
 mod operation;
 mod orders;
 mod people;
+mod takes;
 mod told;
 
 use axum::Router;
 
-use super::{Api, Mode, error};
+use super::{Api, Doors, Mode, error};
 
+pub(super) use self::entry::{Answered, Body, schema_of};
 pub use self::entry::{Place, Route, Verb, Who};
 
 /// All routes, in the order in which a reader of the API meets them.
@@ -38,13 +40,17 @@ pub fn table() -> Vec<Route> {
 
 /// The routes that exist where this server runs.
 pub(super) fn router(api: &Api) -> Router<Api> {
-    let is_here = |route: &Route| match route.place {
+    build(here(api))
+}
+
+/// What production refuses does not exist there.
+pub(super) fn here(api: &Doors) -> impl Iterator<Item = Route> {
+    let (has_sandbox, mode) = (api.sandbox.is_some(), api.mode);
+    table().into_iter().filter(move |route| match route.place {
         Place::Everywhere => true,
-        // What production refuses does not exist there.
-        Place::Sandbox => api.sandbox.is_some(),
-        Place::Development => api.mode == Mode::Development,
-    };
-    build(table().into_iter().filter(is_here))
+        Place::Sandbox => has_sandbox,
+        Place::Development => mode == Mode::Development,
+    })
 }
 
 /// What operators ask for, on an address of their own.

@@ -1,17 +1,23 @@
-//! For balancers and operators, and the websocket.
+//! For balancers and operators, the websocket, and the description of all this.
 
 use super::entry::{Route, Who, get};
-use crate::http::{health, ws};
+use crate::http::error::codes;
+use crate::http::{health, openapi, ws};
 
 /// Served on the operators' own address, too.
 pub(super) fn entries() -> Vec<Route> {
     vec![
-        get("/healthz", Who::Anybody, health::alive, "The process answers"),
-        get("/readyz", Who::Anybody, health::ready, "This node should get traffic"),
-        get("/metrics", Who::Anybody, health::metrics, "The figures, as Prometheus reads them"),
+        get("/healthz", Who::Anybody, health::alive, "The process answers").answers::<health::Alive>(),
+        get("/readyz", Who::Anybody, health::ready, "This node should get traffic").answers::<health::Ready>(),
+        get("/metrics", Who::Anybody, health::metrics, "The figures, as Prometheus reads them").writes(200, health::PROMETHEUS),
     ]
 }
 
 pub(super) fn live() -> Vec<Route> {
-    vec![get("/ws", Who::Anybody, ws::upgrade, "The websocket: boards, and one's own news")]
+    vec![
+        get("/ws", Who::Anybody, ws::upgrade, "The websocket: boards, and one's own news")
+            .switches()
+            .refuses(&[codes::FORBIDDEN, codes::UPGRADE_REQUIRED]),
+        get("/api/openapi.json", Who::Anybody, openapi::show, "This description").answers::<openapi::Document>().or_unchanged(),
+    ]
 }

@@ -92,6 +92,12 @@ impl Request {
         Self { body: body.to_owned(), ..with_type }
     }
 
+    /// The verb and the path.
+    pub(super) fn line(&self) -> (&str, &str) {
+        let mut words = self.head.split(' ');
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default())
+    }
+
     fn wire(&self, host: SocketAddr) -> Vec<u8> {
         let length = self.body.len();
         let mut wire = format!("{}host: {host}\r\ncontent-length: {length}\r\n\r\n", self.head).into_bytes();

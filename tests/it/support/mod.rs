@@ -5,6 +5,7 @@
 pub(crate) mod bazaar;
 pub(crate) mod books;
 mod client;
+mod contract;
 mod dice;
 pub(crate) mod market;
 pub(crate) mod node;
@@ -174,7 +175,10 @@ impl TestApp {
             }
             Ok::<_, std::io::Error>(answer)
         });
-        answer.await.expect("an answer in time").unwrap()
+        let answer = answer.await.expect("an answer in time").unwrap();
+        let (verb, path) = request.line();
+        contract::hold(verb, path, &answer);
+        answer
     }
 
     /// Sends the request and hangs up at once.

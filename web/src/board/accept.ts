@@ -12,6 +12,11 @@ import type { Loss, Row, Try } from './row.svelte';
 /** Past this age the press no longer speaks for its owner: only ask what happened, do not take. */
 const REPEAT_FOR_MS = 10_000;
 const ASK_GAP_MS = 1_000;
+/**
+ * A network that swallows everything leaves the browser with dead connections, and each request is offered one of them
+ * until they are used up: the first waits are short. On a slow network the later ones are long enough.
+ */
+const FIRST_TIMEOUT_MS = 1_500;
 const ACCEPT_TIMEOUT_MS = 8_000;
 
 const LOSSES = new Set<string>(['taken', 'frozen', 'cancelled', 'own_order', 'stale', 'not_found', 'chosen']);
@@ -23,9 +28,9 @@ export async function acceptOrder(row: Row, deps: Deps): Promise<Try> {
   if (row.busy || row.gone !== null || row.attempt.phase === 'won') return row.attempt;
   const click_ms = deps.nowMs();
   row.attempt = { phase: 'accepting', click_ms };
-  for (;;) {
+  for (let timeoutMs = FIRST_TIMEOUT_MS; ; timeoutMs = Math.min(ACCEPT_TIMEOUT_MS, 2 * timeoutMs)) {
     try {
-      await call('POST', `/api/orders/${row.id}/accept`, { timeoutMs: ACCEPT_TIMEOUT_MS });
+      await call('POST', `/api/orders/${row.id}/accept`, { timeoutMs });
       return (row.attempt = won());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -6,6 +6,8 @@ import type { HubMessage, TabMessage } from './messages';
 
 const PING_MS = 5_000;
 const PONG_MS = 3_000;
+/** The worker's script has to travel before it can ask who we are. */
+const WHO_MS = 10_000;
 /** A worker that died this often in a row is not worth another try. */
 const TRIES = 2;
 /** What may be the first press of a visit. */
@@ -42,6 +44,8 @@ export class HubClient {
   #failures = 0;
   #stopped = false;
   #releaseLock: (() => void) | undefined;
+  /** Ends the wait for the present worker's end. */
+  #vigil: AbortController | undefined;
 
   /** `name` tells sessions apart: signing in or out must not talk to the other session's worker. */
   constructor(
@@ -55,6 +59,7 @@ export class HubClient {
     if (this.#stopped) return this.#releaseLock?.();
     this.#connect();
     document.addEventListener('visibilitychange', this.#seen);
+    document.addEventListener('resume', this.#seen);
     addEventListener('online', this.#online);
     for (const kind of PRESSES) addEventListener(kind, this.#pressed, { capture: true, passive: true });
     addEventListener('pagehide', this.#hidden);
@@ -70,11 +75,13 @@ export class HubClient {
   stop(): void {
     this.#stopped = true;
     this.#send({ kind: 'bye' });
+    this.#vigil?.abort();
     this.#port?.close();
     this.#port = null;
     clearInterval(this.#pingTimer);
     clearTimeout(this.#pongTimer);
     document.removeEventListener('visibilitychange', this.#seen);
+    document.removeEventListener('resume', this.#seen);
     removeEventListener('online', this.#online);
     this.#heedNoPress();
     removeEventListener('pagehide', this.#hidden);
@@ -94,10 +101,13 @@ export class HubClient {
   }
 
   #connect(): void {
+    this.#vigil?.abort();
     clearTimeout(this.#pongTimer);
-    this.#pongTimer = undefined;
-    this.#port = this.#workerPort() ?? ownHubPort();
-    this.#port.onmessage = (event) => this.#receive(event.data);
+    this.#pongTimer = setTimeout(() => this.#recreate(), WHO_MS);
+    const port = (this.#port = this.#workerPort() ?? ownHubPort());
+    port.onmessage = (event) => {
+      if (this.#port === port) this.#receive(event.data);
+    };
   }
 
   #workerPort(): TabPort | null {
@@ -106,7 +116,9 @@ export class HubClient {
     try {
       const url = policy ? policy.createScriptURL(workerUrl) : workerUrl;
       const worker = new SharedWorker(url, { name: this.name, type: 'module' });
-      worker.onerror = () => this.#recreate();
+      worker.onerror = () => {
+        if (this.#port === worker.port) this.#recreate();
+      };
       worker.port.start();
       return worker.port as TabPort;
     } catch {
@@ -116,19 +128,36 @@ export class HubClient {
 
   #receive(message: HubMessage): void {
     if (message.kind === 'who') {
+      this.#heardOfHub();
       this.#boot = message.boot;
+      if (message.lock !== null) this.#keepVigil(message.lock);
       this.#hello();
       return;
     }
     if (message.kind === 'pong') {
-      clearTimeout(this.#pongTimer);
-      this.#pongTimer = undefined;
+      this.#heardOfHub();
       this.#failures = 0;
       // Another boot behind the same port: the worker was restarted and knows nothing of this tab.
       if (message.boot !== this.#boot) this.#hello();
       return;
     }
     this.heard(message);
+  }
+
+  #heardOfHub(): void {
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = undefined;
+  }
+
+  /** A port says nothing when its other end dies. A lock does: the worker's comes to us only when the worker is gone. */
+  #keepVigil(lock: string): void {
+    this.#vigil?.abort();
+    const vigil = (this.#vigil = new AbortController());
+    navigator.locks.request(lock, { signal: vigil.signal }, () => {
+      if (this.#vigil === vigil) this.#recreate();
+    }).catch((error: unknown) => {
+      if (!vigil.signal.aborted) throw error;
+    });
   }
 
   #hello(): void {
@@ -142,8 +171,12 @@ export class HubClient {
   }
 
   #recreate(): void {
-    if (this.#stopped) return;
     this.#failures += 1;
+    this.#again();
+  }
+
+  #again(): void {
+    if (this.#stopped) return;
     this.lostWorker();
     this.#port?.close();
     this.#connect();
@@ -170,14 +203,16 @@ export class HubClient {
   readonly #online = () => this.#send({ kind: 'hurry' });
   readonly #hidden = () => this.#send({ kind: 'bye' });
   readonly #shown = (event: PageTransitionEvent) => {
-    if (event.persisted) this.#hello();
+    // The worker may have left meanwhile: what is behind the old port is not to be relied on.
+    if (event.persisted) this.#again();
   };
 }
 
 /** The same hub in this page, over a channel of its own. Few browsers need it: it is not of the first load. */
 function ownHubPort(): TabPort {
   const { port1, port2 } = new MessageChannel();
-  void import('./own').then(({ serve }) => serve(port1));
+  // Of another build, and gone: the page asks for a reload (vite:preloadError), and here somebody tries again.
+  import('./own').then((own?: typeof import('./own')) => own?.serve(port1), () => {});
   port2.start();
   return port2 as TabPort;
 }

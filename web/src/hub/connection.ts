@@ -59,7 +59,9 @@ export class Connection {
     return this.#live;
   }
 
+  /** Also after `close`, when somebody has come back. */
   start(): void {
+    this.#closed = false;
     this.#connect();
   }
 
@@ -72,9 +74,10 @@ export class Connection {
     if (this.#retry !== undefined && !this.#closed) this.#connect();
   }
 
-  /** For good: the session ended or no tab is left. */
+  /** Nobody is left to listen. */
   close(): void {
     this.#closed = true;
+    this.#live = false;
     this.#stopTimers();
     this.#drop(1000);
   }

@@ -55,7 +55,13 @@ class FakeTab implements PortLike {
   says(message: TabMessage) {
     this.onmessage?.({ data: message });
   }
-  close() {}
+  closed = false;
+  close() {
+    this.closed = true;
+  }
+  last(kind: HubMessage['kind']) {
+    return this.heard.findLast((message) => message.kind === kind);
+  }
   kinds() {
     return this.heard.map((message) => message.kind);
   }
@@ -138,6 +144,123 @@ describe('tabs', () => {
     tab.clear();
     socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 9, held: 0, version: 6 });
     expect(tab.heard).toEqual([]);
+  });
+});
+
+describe('tabs that come back', () => {
+  test('after the last one left find the board in memory and a new socket', () => {
+    new FakeTab(hub, 'a');
+    socket().greets();
+    socket().says(snapshot(10, [order(5)]));
+    gone.get('a')!();
+    expect(hub.deserted).toBe(true);
+    const back = new FakeTab(hub, 'b');
+    expect(hub.deserted).toBe(false);
+    expect(sockets).toHaveLength(2);
+    expect(back.last('link')).toMatchObject({ link: { phase: 'reconnecting' } });
+    socket().greets();
+    expect(socket().watches()).toEqual([{ type: 'watch', board: 'all', epoch: 'e1', seq: 10 }]);
+    socket().says(diff(10, 10, {}));
+    expect(back.last('link')).toMatchObject({ link: { phase: 'live' } });
+  });
+
+  test('behind another port are not spoken to behind the former one', () => {
+    const former = new FakeTab(hub, 'a');
+    socket().greets();
+    const again = new FakeTab(hub, 'a');
+    expect(former.closed).toBe(true);
+    former.clear();
+    socket().says(snapshot(1, [order(2)]));
+    expect(former.heard).toEqual([]);
+    expect(again.kinds()).toContain('snapshot');
+    expect(sockets).toHaveLength(1);
+  });
+});
+
+describe('the link a tab is told', () => {
+  const phases = (tab: FakeTab) => tab.heard.flatMap((message) => (message.kind === 'link' ? [message.link.phase] : []));
+  let tab: FakeTab;
+  beforeEach(() => {
+    tab = new FakeTab(hub, 'a');
+    socket().greets();
+  });
+
+  test('is live behind the rows, never before them', () => {
+    expect(phases(tab)).not.toContain('live');
+    socket().says(snapshot(1, [order(2)]));
+    expect(tab.kinds().slice(-2)).toEqual(['snapshot', 'link']);
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'live', proven: true } });
+  });
+
+  test('of a resumed copy is live when the server has told what was missed, and proven by the next checksum', () => {
+    socket().says(snapshot(1, [order(2)]));
+    socket().onclose?.({ code: 1006 });
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'reconnecting', proven: false } });
+    tab.says({ kind: 'hurry' });
+    socket().greets();
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'reconnecting' } });
+    socket().says(diff(1, 2, { up: [order(3)] }));
+    expect(tab.kinds().slice(-2)).toEqual(['diff', 'link']);
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'live', proven: false } });
+    socket().says(tick(2, [order(3), order(2)]));
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'live', proven: true } });
+  });
+
+  test('is no longer proven when a checksum disagrees', () => {
+    socket().says(snapshot(1, [order(2)]));
+    socket().says(tick(1, [order(9)]));
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'live', proven: false } });
+  });
+
+  test('is told once, not with every checksum', () => {
+    socket().says(snapshot(1, [order(2)]));
+    tab.clear();
+    socket().says(tick(1, [order(2)]));
+    socket().says(tick(1, [order(2)]));
+    expect(tab.heard).toEqual([]);
+  });
+
+  test('of a tab without a board is live with the greeting', () => {
+    expect(new FakeTab(hub, 'b', true, null).last('link')).toMatchObject({ link: { phase: 'live', proven: true } });
+  });
+
+  test('does not wait for a board that is not there', () => {
+    socket().says({ type: 'error', code: 'unknown_board', detail: '' });
+    expect(tab.last('link')).toMatchObject({ link: { phase: 'live' } });
+  });
+
+  test('does not change when a tab looks at another board', () => {
+    socket().says(snapshot(1, [order(2)]));
+    tab.clear();
+    tab.says({ kind: 'board', board: 'category:it' });
+    expect(phases(tab)).toEqual([]);
+  });
+});
+
+describe('a watch', () => {
+  beforeEach(() => {
+    new FakeTab(hub, 'a');
+    socket().greets();
+  });
+
+  test('that was one message too many is asked again after 2 s', () => {
+    socket().says({ type: 'error', code: 'limit', detail: '' });
+    vi.advanceTimersByTime(1_900);
+    expect(socket().watches()).toHaveLength(1);
+    vi.advanceTimersByTime(200);
+    expect(socket().watches()).toHaveLength(2);
+  });
+
+  test('that stays without an answer is asked again after 10 s, an answered one is not', () => {
+    const beat = () => {
+      vi.advanceTimersByTime(3_000);
+      socket().says({ type: 'balance', account: 'wallet', currency: 'RUB', available: 5, held: 0, version: 1 });
+    };
+    for (let i = 0; i < 4; i++) beat();
+    expect(socket().watches()).toHaveLength(2);
+    socket().says(snapshot(1, [order(2)]));
+    for (let i = 0; i < 8; i++) beat();
+    expect(socket().watches()).toHaveLength(2);
   });
 });
 
@@ -286,7 +409,7 @@ describe('a board that comes compressed', () => {
     socket().says({ ...diff(9, 10, { up: [order(8)] }), epoch: 'e2' });
     await tab.hears(2, 'diff');
     const late = new FakeTab(hub, 'b');
-    expect(late.heard.at(-1)).toMatchObject({ kind: 'snapshot', orders: [{ id: 8 }, { id: 7 }] });
+    expect(late.last('snapshot')).toMatchObject({ orders: [{ id: 8 }, { id: 7 }] });
   });
 
   test('is asked for plainly of a server that does not know how, until the next connection', () => {
@@ -294,7 +417,7 @@ describe('a board that comes compressed', () => {
     socket().says({ type: 'error', code: 'malformed', detail: 'unknown field `compress`' });
     expect(socket().watches()).toEqual([packed, plain]);
     socket().says(snapshot(1, [order(2)]));
-    expect(tab.heard.at(-1)).toMatchObject({ kind: 'snapshot', orders: [{ id: 2 }] });
+    expect(tab.last('snapshot')).toMatchObject({ orders: [{ id: 2 }] });
     socket().onclose?.({ code: 1012 });
     tab.says({ kind: 'hurry' });
     socket().greets();

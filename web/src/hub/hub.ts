@@ -8,20 +8,28 @@
 import { Connection, type SocketLike } from './connection';
 import type { Unpack } from './inbox';
 import type { HubMessage, Link, PortLike, TabMessage } from './messages';
-import { MALFORMED, type Account, type Notice, type NoticeCount, type ServerFrame, type User } from './protocol';
+import { MALFORMED, UNKNOWN_BOARD, type Account, type Notice, type NoticeCount, type ServerFrame, type User } from './protocol';
 import { Replica } from './replica';
 
 /** Watching again answers a hole; doing it more often than this would be a storm of our own. */
 const REWATCH_MS = 2_000;
+/** A watch that stays without an answer, say because it was one message too many, is asked again after this. */
+const ANSWER_MS = 10_000;
 /** A board nobody looks at is kept this long: switching category and back is common. */
 const UNWATCH_MS = 30_000;
 
-type Tab = { port: PortLike; visible: boolean; touched: boolean; board: string | null };
+type Timer = ReturnType<typeof setTimeout> | undefined;
+type Tab = { id: string; port: PortLike; visible: boolean; touched: boolean; board: string | null; told: Link | null };
 type Board = {
   replica: Replica;
+  /** The server has answered on this connection. Until then the copy is as old as the last one. */
+  settled: boolean;
+  /** A checksum of this connection has agreed, and nothing has spoken against the copy since. */
+  proven: boolean;
   askedMs: number;
-  rewatch: ReturnType<typeof setTimeout> | undefined;
-  unwatch: ReturnType<typeof setTimeout> | undefined;
+  rewatch: Timer;
+  rewatchMs: number;
+  unwatch: Timer;
 };
 
 export type HubOptions = {
@@ -30,7 +38,9 @@ export type HubOptions = {
   unpack?: Unpack | null;
   /** Calls back when the tab that holds this lock is gone. */
   whenReleased: (lock: string, gone: () => void) => void;
-  /** The last tab left. */
+  /** The lock by which tabs notice that this hub is gone. */
+  lock?: string;
+  /** The last tab left; another one may come. */
   idle: () => void;
 };
 
@@ -60,14 +70,17 @@ export class Hub {
         this.#everLive = true;
         this.#tell({ kind: 'user', user: frame.user });
         for (const name of this.#boards.keys()) this.#watch(name, true);
-        this.#tellLink();
+        this.#tellLinks();
       },
       frame: (frame) => this.#frame(frame),
       unreadable: () => {
         this.#canUnpack = false;
         this.#watchPlain();
       },
-      lost: () => this.#tellLink(),
+      lost: () => {
+        this.#unsettle();
+        this.#tellLinks();
+      },
       ended: () => this.#end(),
       clock: (offset) => {
         this.#offset = offset;
@@ -76,9 +89,18 @@ export class Hub {
     }, options.unpack);
   }
 
+  /** Whether no tab is here. */
+  get deserted(): boolean {
+    return this.#tabs.size === 0;
+  }
+
   attach(port: PortLike): void {
     port.onmessage = (event) => this.#heard(port, event.data);
-    port.postMessage({ kind: 'who', boot: this.boot });
+    this.#ask(port);
+  }
+
+  #ask(port: PortLike): void {
+    port.postMessage({ kind: 'who', boot: this.boot, lock: this.options.lock ?? null });
   }
 
   #heard(port: PortLike, message: TabMessage): void {
@@ -95,7 +117,7 @@ export class Hub {
       case 'touched':
       case 'visible': {
         const tab = this.#tabs.get(port);
-        if (!tab) return port.postMessage({ kind: 'who', boot: this.boot });
+        if (!tab) return this.#ask(port);
         if (message.kind === 'board') tab.board = message.board;
         else if (message.kind === 'touched') tab.touched = true;
         else tab.visible = message.visible;
@@ -108,7 +130,13 @@ export class Hub {
 
   #welcome(port: PortLike, hello: Extract<TabMessage, { kind: 'hello' }>): void {
     const known = this.#tabs.has(port);
-    const tab: Tab = { port, visible: hello.visible, touched: hello.touched, board: hello.board };
+    const tab: Tab = { id: hello.tab, port, visible: hello.visible, touched: hello.touched, board: hello.board, told: null };
+    // A tab that lost patience knocks again: nobody listens behind its former port.
+    for (const other of this.#tabs.values()) {
+      if (other.id !== hello.tab || other.port === port) continue;
+      this.#tabs.delete(other.port);
+      other.port.close();
+    }
     this.#tabs.set(port, tab);
     if (!known) this.options.whenReleased(hello.lock, () => this.#leave(port));
     if (this.#ended) return port.postMessage({ kind: 'ended' });
@@ -116,19 +144,21 @@ export class Hub {
       this.#started = true;
       this.#connection.start();
     }
-    port.postMessage({ kind: 'link', link: this.#link() });
     if (this.#user !== undefined) port.postMessage({ kind: 'user', user: this.#user });
     if (this.#offset !== null) port.postMessage({ kind: 'clock', offset_ms: this.#offset });
     for (const account of this.#accounts.values()) port.postMessage({ kind: 'balance', account });
     if (this.#notices) port.postMessage({ kind: 'notice_count', count: this.#notices });
     this.#look(tab);
+    if (!tab.told) this.#tellLink(tab);
   }
 
   #leave(port: PortLike): void {
     if (!this.#tabs.delete(port)) return;
     this.#releaseBoards();
-    if (this.#tabs.size > 0) return;
+    if (!this.deserted) return;
     this.#connection.close();
+    this.#unsettle();
+    this.#started = false;
     this.options.idle();
   }
 
@@ -138,13 +168,15 @@ export class Hub {
       const board = this.#want(tab.board);
       if (tab.visible && board.replica.known) tab.port.postMessage(this.#snapshot(board.replica));
     }
+    // Behind the rows it speaks of. A board that is only being fetched is no reason to call the connection bad.
+    if (this.#link(tab).phase === 'live') this.#tellLink(tab);
     this.#releaseBoards();
   }
 
   #want(name: string): Board {
     let board = this.#boards.get(name);
     if (!board) {
-      board = { replica: new Replica(name), askedMs: 0, rewatch: undefined, unwatch: undefined };
+      board = { replica: new Replica(name), settled: false, proven: false, askedMs: 0, rewatch: undefined, rewatchMs: 0, unwatch: undefined };
       this.#boards.set(name, board);
       this.#watch(name, true);
     }
@@ -175,6 +207,7 @@ export class Hub {
     const from = resume && epoch !== null ? { epoch, seq } : {};
     const how = this.#compress ? { compress: 'gzip' as const } : {};
     this.#connection.send({ type: 'watch', board: name, ...from, ...how });
+    if (!board.settled) this.#watchAgain(name, ANSWER_MS, resume);
   }
 
   /** The server does not know compression, or it did not work: ask for everything once more without. */
@@ -187,9 +220,43 @@ export class Hub {
   /** Ask again, at most once per 2 s. */
   #rewatch(name: string, resume: boolean): void {
     const board = this.#boards.get(name);
-    if (!board || board.rewatch !== undefined) return;
-    const wait = Math.max(0, board.askedMs + REWATCH_MS - Date.now());
-    board.rewatch = setTimeout(() => this.#watch(name, resume), wait);
+    if (board) this.#watchAgain(name, Math.max(0, board.askedMs + REWATCH_MS - Date.now()), resume);
+  }
+
+  #watchAgain(name: string, waitMs: number, resume: boolean): void {
+    const board = this.#boards.get(name)!;
+    const atMs = Date.now() + waitMs;
+    if (board.rewatch !== undefined && board.rewatchMs <= atMs) return;
+    clearTimeout(board.rewatch);
+    board.rewatchMs = atMs;
+    board.rewatch = setTimeout(() => this.#watch(name, resume), waitMs);
+  }
+
+  /** The connection is another one: what was known is not wrong, but nobody vouches for it. */
+  #unsettle(): void {
+    for (const board of this.#boards.values()) {
+      board.settled = false;
+      board.proven = false;
+    }
+  }
+
+  #settle(name: string, board: Board): void {
+    if (!board.settled) {
+      board.settled = true;
+      clearTimeout(board.rewatch);
+      board.rewatch = undefined;
+    }
+    this.#tellLinks(name);
+  }
+
+  /** A watch was refused; the answer does not say which. */
+  #refused(code: string): void {
+    for (const [name, board] of this.#boards) {
+      if (board.settled) continue;
+      // There is nothing to wait for, and nothing old on the screen.
+      if (code === UNKNOWN_BOARD && !board.replica.known) this.#settle(name, board);
+      else this.#rewatch(name, true);
+    }
   }
 
   #frame(frame: ServerFrame): void {
@@ -197,22 +264,32 @@ export class Hub {
       case 'snapshot': {
         const board = this.#boards.get(frame.board);
         if (!board) return;
-        board.replica.replace(frame);
-        return this.#tellBoard(frame.board, this.#snapshot(board.replica));
+        board.proven = board.replica.replace(frame);
+        this.#tellBoard(frame.board, this.#snapshot(board.replica));
+        return this.#settle(frame.board, board);
       }
       case 'diff': {
-        const result = this.#boards.get(frame.board)?.replica.apply(frame);
-        if (result?.outcome === 'gap') this.#rewatch(frame.board, true);
-        if (result?.outcome !== 'applied') return;
+        const board = this.#boards.get(frame.board);
+        if (!board) return;
+        const result = board.replica.apply(frame);
+        if (result.outcome === 'gap') {
+          board.proven = false;
+          this.#rewatch(frame.board, true);
+        }
+        if (result.outcome !== 'applied') return;
         const { up, rm } = result.change;
         if (up.length + rm.length > 0) this.#tellBoard(frame.board, { kind: 'diff', board: frame.board, up, rm });
+        if (!board.settled) this.#settle(frame.board, board);
         return;
       }
       case 'tick': {
-        const outcome = this.#boards.get(frame.board)?.replica.check(frame);
+        const board = this.#boards.get(frame.board);
+        if (!board) return;
+        const outcome = board.replica.check(frame);
+        board.proven = outcome === 'proven';
         // A drifted copy must not be resumed from: ask for all of it.
-        if (outcome === 'behind' || outcome === 'wrong') this.#rewatch(frame.board, outcome === 'behind');
-        return;
+        if (!board.proven) this.#rewatch(frame.board, outcome === 'behind');
+        return this.#tellLinks(frame.board);
       }
       case 'balance': {
         const { account, currency, available, held, version } = frame;
@@ -233,6 +310,7 @@ export class Hub {
         return this.#tell({ kind: 'notice_count', count: this.#notices });
       case 'error':
         if (frame.code === MALFORMED) this.#watchPlain();
+        else this.#refused(frame.code);
     }
   }
 
@@ -248,13 +326,26 @@ export class Hub {
     return { kind: 'snapshot', boot: this.boot, board: replica.board, orders: replica.orders };
   }
 
-  #link(): Link {
-    const phase = this.#connection.live ? 'live' : this.#everLive ? 'reconnecting' : 'connecting';
-    return { phase, heard_ms: this.#connection.lastFrameMs };
+  /** Live is who is told what happens *and* has been told what happened before. */
+  #link(tab: Tab): Link {
+    const board = tab.board === null ? undefined : this.#boards.get(tab.board);
+    const heard_ms = this.#connection.lastFrameMs;
+    if (this.#connection.live && (board?.settled ?? true)) return { phase: 'live', heard_ms, proven: board?.proven ?? true };
+    const isFirst = !this.#everLive || (this.#connection.live && !board?.replica.known);
+    return { phase: isFirst ? 'connecting' : 'reconnecting', heard_ms, proven: false };
   }
 
-  #tellLink(): void {
-    this.#tell({ kind: 'link', link: this.#link() });
+  #tellLink(tab: Tab): void {
+    const link = this.#link(tab);
+    const isNews = link.phase !== 'live' || link.phase !== tab.told?.phase || link.proven !== tab.told.proven;
+    if (!isNews) return;
+    tab.told = link;
+    tab.port.postMessage({ kind: 'link', link });
+  }
+
+  /** Of one board, or all. */
+  #tellLinks(board?: string): void {
+    for (const tab of this.#tabs.values()) if (board === undefined || tab.board === board) this.#tellLink(tab);
   }
 
   #tell(message: HubMessage): void {

@@ -9,6 +9,8 @@ export type Link = {
   phase: LinkPhase;
   /** Wall clock of the last frame heard; 0 before the first. */
   heard_ms: number;
+  /** Since this connection began the server's checksum has agreed with the tab's board; true where it shows none. */
+  proven: boolean;
 };
 
 export type TabMessage =
@@ -22,8 +24,11 @@ export type TabMessage =
   | { kind: 'bye' };
 
 export type HubMessage =
-  /** Sent on every connect: a browser may restart the worker behind living ports. */
-  | { kind: 'who'; boot: string }
+  /**
+   * Sent on every connect: a browser may restart the worker behind living ports. `lock` is what the worker holds
+   * for life; a hub in the page dies with its page and has none.
+   */
+  | { kind: 'who'; boot: string; lock: string | null }
   | { kind: 'pong'; n: number; boot: string }
   | { kind: 'link'; link: Link }
   | { kind: 'user'; user: User | null }

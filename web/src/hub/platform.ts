@@ -17,6 +17,16 @@ export const unpack: Unpack | null =
     ? null
     : (packed) => new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
 
+/** Takes a lock for as long as this worker or page lives; resolves when it is held. */
+export function holdForLife(lock: string): Promise<void> {
+  return new Promise((held) => {
+    void navigator.locks.request(lock, () => {
+      held();
+      return new Promise<never>(() => {});
+    });
+  });
+}
+
 /** Queues for a lock that its tab holds for life: being granted it means that the tab is gone. */
 export function whenReleased(lock: string, gone: () => void): void {
   void navigator.locks?.request(lock, () => gone());

@@ -8,6 +8,8 @@ export const SUBPROTOCOL = 'orderboard.v1';
 
 /** The `error` of a server that does not know a field of ours. */
 export const MALFORMED = 'malformed';
+/** The `error` that answers a watch of a board that is not there. */
+export const UNKNOWN_BOARD = 'unknown_board';
 
 export type Role = 'customer' | 'executor' | 'admin';
 export type Person = { id: number; name: string };

@@ -41,12 +41,14 @@ export class Replica {
     this.#newestFirst = [];
   }
 
-  replace(frame: SnapshotFrame): void {
+  /** True if the checksum proves that all of it is here. */
+  replace(frame: SnapshotFrame): boolean {
     this.epoch = frame.epoch;
     this.seq = frame.seq;
     this.#orders.clear();
     for (const order of frame.orders) this.#orders.set(order.id, order);
     this.#newestFirst = null;
+    return boardChecksum(this.orders) === frame.checksum;
   }
 
   apply(frame: DiffFrame): DiffOutcome {

@@ -9,12 +9,16 @@ type BoardMessage = Extract<HubMessage, { kind: 'snapshot' | 'diff' }>;
 /** Below this a lost connection is "reconnecting", above it the age of the board is told. */
 const STALE_AFTER_MS = 3_000;
 
+const UNHEARD: Link = { phase: 'connecting', heard_ms: 0, proven: false };
+
 export type LinkState = 'connecting' | 'live' | 'reconnecting' | 'stale' | 'offline';
 
 class Live {
-  #link = $state.raw<Link>({ phase: 'connecting', heard_ms: 0 });
+  #link = $state.raw<Link>(UNHEARD);
   #online = $state(navigator.onLine);
   #tick = $state(Date.now());
+  /** It was live and is not. */
+  #lost = $state(false);
   #client: HubClient | null = null;
   #watched: string | null = null;
   /** Who set it: a page that leaves must not take away what the next page has already asked for. */
@@ -26,6 +30,8 @@ class Live {
   onNoticeCount: (count: NoticeCount) => void = () => {};
   onUser: (user: User | null) => void = () => {};
   onEnded: () => void = () => {};
+  /** Live again after it was lost: the server may be another one. */
+  onBack: () => void = () => {};
 
   constructor() {
     addEventListener('online', () => (this.#online = true));
@@ -44,14 +50,18 @@ class Live {
   readonly state: LinkState = $derived.by(() => {
     if (this.#link.phase === 'live') return 'live';
     if (!this.#online) return 'offline';
-    if (this.#link.phase === 'connecting') return 'connecting';
+    if (this.#link.phase === 'connecting' && !this.#lost) return 'connecting';
     return this.staleS * 1000 >= STALE_AFTER_MS ? 'stale' : 'reconnecting';
   });
+
+  /** The server's checksum agrees with what this tab shows. */
+  readonly proven: boolean = $derived(this.#link.proven);
 
   /** Another session is another worker: `name` carries it. */
   start(name: string): void {
     this.#client?.stop();
-    this.#link = { phase: 'connecting', heard_ms: 0 };
+    this.#link = UNHEARD;
+    this.#lost = false;
     this.#client = new HubClient(name, (message) => this.#heard(message), () => this.#lostWorker());
     this.#client.watch(this.#watched);
     void this.#client.start();
@@ -81,15 +91,23 @@ class Live {
     return () => void this.#balances.delete(listener);
   }
 
+  #loseOrRegain(isLive: boolean): void {
+    if (isLive && this.#lost) this.onBack();
+    this.#lost = !isLive && (this.#lost || this.#link.phase === 'live');
+  }
+
   #lostWorker(): void {
-    if (this.#link.phase === 'live') this.#link = { ...this.#link, phase: 'reconnecting' };
+    this.#loseOrRegain(false);
+    this.#link = { ...this.#link, phase: 'reconnecting', proven: false };
   }
 
   #heard(message: HubMessage): void {
     switch (message.kind) {
       case 'link':
         this.#tick = Date.now();
-        this.#link = message.link;
+        this.#loseOrRegain(message.link.phase === 'live');
+        // A new hub has heard nothing yet; what is on the screen is as old as what the former one heard last.
+        this.#link = { ...message.link, heard_ms: Math.max(this.#link.heard_ms, message.link.heard_ms) };
         return;
       case 'user':
         return this.onUser(message.user);

@@ -9,6 +9,8 @@ import { categories } from './categories.svelte';
 import { session } from './session.svelte';
 import { subscriptions } from './subscriptions.svelte';
 
+/** New orders may come by the dozen: the first is shown, and after this time how many more there were. */
+const GATHER_MS = 2_000;
 /** Money has toasts of its own, and what one has just done oneself needs none. */
 const TOLD_OTHERWISE = ['work_confirmed', 'topup', 'debited', 'password_changed'];
 
@@ -16,6 +18,28 @@ export function arrived(notice: Notice, alerts: boolean): void {
   categories.load();
   if (alerts && notice.event === 'order_new') void alert(notice);
   if (document.visibilityState !== 'visible' || TOLD_OTHERWISE.includes(notice.event) || route.pathname === '/notifications') return;
+  if (notice.event !== 'order_new') return show(notice);
+  if (gathering) return void gathered.push(notice);
+  show(notice);
+  gather();
+}
+
+let gathering = false;
+const gathered: Notice[] = [];
+
+function gather(): void {
+  gathering = true;
+  setTimeout(() => {
+    gathering = false;
+    const [first, ...others] = gathered.splice(0);
+    if (!first) return;
+    if (others.length === 0) show(first);
+    else toast.info(noticesText().arrived(others.length + 1), { action: { label: noticesText().open, onClick: () => void navigate('/notifications') } });
+    gather();
+  }, GATHER_MS);
+}
+
+function show(notice: Notice): void {
   const { text, more, href } = tell(notice);
   if (route.pathname === href) return;
   toast.info(text, { description: more, action: { label: noticesText().open, onClick: () => void navigate(href as '/') } });
