@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use self::codes::Code;
 use super::figures::Trouble;
-use crate::domain::limits::Reached;
+use crate::domain::limits::{LimitName, Reached};
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::flow::{Fault, FlowError};
@@ -26,9 +26,9 @@ pub(super) struct Problem {
     facts: Map<String, Value>,
     retry_after_s: Option<u32>,
     /// What the log says of it; for admins, and never part of the answer.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// For whoever counts what is refused.
-    reached: Option<Reached>,
+    reached: Option<LimitName>,
 }
 
 pub(super) type Answer = Result<Response, Problem>;
@@ -46,7 +46,7 @@ impl Problem {
     }
 
     fn caused_by(mut self, cause: &impl ToString) -> Self {
-        self.cause = Some(cause.to_string());
+        self.cause = Some(cause.to_string().into());
         self
     }
 
@@ -172,7 +172,7 @@ impl From<Refusal> for Problem {
                 let Reached { limit, allowed, retry_after_s } = reached;
                 let detail = format!("at most {allowed} {}; nothing was done. Try again in {retry_after_s} s", limit.of());
                 let problem = Problem::limit(detail, retry_after_s).with(json!({"limit": limit, "allowed": allowed}));
-                Problem { reached: Some(reached), ..problem }
+                Problem { reached: Some(limit), ..problem }
             }
         }
     }
@@ -231,7 +231,7 @@ impl IntoResponse for Problem {
             response.extensions_mut().insert(reached);
         }
         if status.is_server_error() {
-            let cause = self.cause.unwrap_or(self.detail);
+            let cause = self.cause.map_or(self.detail, String::from);
             response.extensions_mut().insert(Trouble { code: self.code.name, cause });
         }
         response

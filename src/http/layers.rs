@@ -18,7 +18,7 @@ use super::figures::{Asked, Trouble, is_ours};
 use super::limits::{Asker, Counted};
 use super::server::Peer;
 use super::{Api, debug, origin};
-use crate::domain::limits::Reached;
+use crate::domain::limits::LimitName;
 use crate::domain::refusal::Refusal;
 
 /// The longest a client waits. The work goes on to its end: what it does is never left half-done.
@@ -86,8 +86,8 @@ async fn admitted(api: &Api, mut request: Request, next: Next) -> Response {
     }
     known.into_iter().for_each(|known| drop(extensions.insert(known)));
     let mut response = next.run(request).await;
-    if let Some(reached) = response.extensions_mut().remove::<Reached>() {
-        api.gate.note(who, reached.limit);
+    if let Some(limit) = response.extensions_mut().remove::<LimitName>() {
+        api.gate.note(who, limit);
     }
     if counted == Counted::WhenUnknown && is_unknown(&response) {
         api.gate.count_unknown(&limits, who);
