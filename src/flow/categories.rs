@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Flow, FlowError};
-use crate::domain::category::{CATEGORIES_MAX, Category, CategoryChange, CategoryDraft};
+use crate::domain::category::{self, CATEGORIES_MAX, Category, CategoryChange, CategoryDraft};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::{Actor, Role};
 use crate::store::categories::Inserted;
@@ -61,7 +61,8 @@ impl Flow {
 
     pub async fn change_category(&self, actor: &Actor, slug: &str, change: &CategoryChange) -> Result<Category, FlowError> {
         only_admins(actor)?;
-        if !self.store.change_category(slug, change).await? {
+        // The column holds slugs, and would not even be compared with anything else.
+        if category::slug(slug).is_err() || !self.store.change_category(slug, change).await? {
             return Err(Refusal::NotFound("category").into());
         }
         self.category(slug).await

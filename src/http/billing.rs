@@ -167,6 +167,10 @@ fn may(user_id: u64, request: &Request) -> Result<(), Problem> {
 }
 
 pub(super) async fn show(State(api): State<Api>, commander: Commander, Segment(id): Segment) -> Answer {
+    // Operations' ids are ASCII, and so is their column, which would not even be compared with anything else.
+    if !id.is_ascii() {
+        return Err(Refusal::NotFound("operation").into());
+    }
     let found = match commander {
         Commander::Service | Commander::Admin => api.flow.operation(Scope::Services, &id).await?,
         Commander::User(user_id) => api.flow.operation_of_user(user_id, &id).await?,

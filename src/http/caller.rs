@@ -94,7 +94,7 @@ pub(super) fn set_cookie(mode: Mode, token: &str, lifetime_s: i64) -> Result<Hea
     HeaderValue::from_str(&line).map_err(|_| Problem::internal())
 }
 
-fn cookie_name(mode: Mode) -> &'static str {
+pub(super) fn cookie_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Development => "sid",
         Mode::Production => "__Host-sid",

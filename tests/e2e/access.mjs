@@ -41,18 +41,20 @@ async function everyPage(look, { server, browser }) {
   const order = await server.post(customer, 'Looked at from all sides', { description: 'Two lines\nof text.' });
   const held = await server.post(customer, 'In work');
   await server.api(executor, 'POST', `/api/orders/${held.id}/accept`, {});
+  const chosen = await server.post(customer, 'To be chosen for', { assignment: 'chosen' });
+  await server.api(executor, 'POST', `/api/orders/${chosen.id}/apply`, { message: 'I would like to.' });
   const topup = await server.api(customer, 'POST', '/api/topups', { amount: 5_000 });
   await server.api(customer, 'POST', '/api/payouts', { amount: 10_000, account: 'wallet', method: 'card', destination: '2200 1234 1234 5678' });
   const visits = [
-    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/forgot', '#email'], ['/reset#token', '#password'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1'], [`/people/${customer.user_id}`, 'h1']] },
+    { who: null, name: 'guest', paths: [['/', '[data-row]'], ['/login', '#email'], ['/register', '#name'], ['/forgot', '#email'], ['/reset#token', '#password'], ['/nowhere', '[data-notfound]'], [`/orders/${order.id}`, 'h1'], [`/people/${customer.user_id}`, '[data-open-order]'], ['/?sort=price&price_min=1', '[data-chips]']] },
     {
       who: customer, name: 'customer', paths: [
-        ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-status]'],
+        ['/orders/new', '#title'], ['/orders/mine', '[data-order]'], [`/orders/${held.id}`, '[data-timeline]'], [`/orders/${chosen.id}`, '[data-applicant]'],
         ['/balance', '[data-entries]'], ['/payouts', '[data-payout]'], ['/settings', '#sweeps'], ['/settings/profile', '#profile-name'], ['/settings/security', '[data-sessions]'], ['/settings/notifications', '[data-channels]'], ['/notifications', '[data-notice]'], [topup.pay_url, '[data-pay]'],
         [`/balance?account=wallet&topup=${topup.id}&payment=fail`, '[data-payment="failed"]'],
       ],
     },
-    { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]']] },
+    { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]'], [`/orders/${chosen.id}`, '[data-application="waiting"]'], ['/contracts?show=applications', '[data-applied]']] },
     { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
   await noneForgotten(visits);

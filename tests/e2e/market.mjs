@@ -56,6 +56,9 @@ async function contractPages({ server, browser, lang }) {
   await server.api(admin, 'POST', `/api/admin/orders/${order.id}/arbitrate`, { verdict: 'pay', comment: 'It was all there.' });
   await event(theirs, 'arbitrated').filter({ hasText: 'It was all there.' }).waitFor();
   await mine.locator('[data-status="done"]').waitFor();
+  await mine.locator('[data-again]').click();
+  await mine.waitForFunction(() => document.querySelector('#payout')?.value === '1350');
+  assert.equal(await mine.locator('#title').inputValue(), 'Told from both sides');
 }
 
 async function editing({ server, browser, lang }) {
@@ -166,11 +169,78 @@ async function people({ server, browser, lang }) {
   await browser.shot(narrow, `person-phone-${lang}`);
 }
 
+/** From the first key to the order on the board, without a pointer. */
+async function postedByKeys({ server, browser, lang }) {
+  const customer = await server.user('customer', 1_000_000);
+  const home = await browser.person(customer, { lang });
+  const page = await browser.tab(home, '/orders/new');
+  await live(page);
+  const began = Date.now();
+  await page.waitForFunction(() => document.activeElement?.id === 'title');
+  await page.keyboard.type(`By keys alone ${lang}`);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('With a description.');
+  await page.keyboard.press('Tab');
+  // The list opens by the first key and is left by the last one.
+  for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await page.keyboard.press(key);
+  const category = await page.locator('#category').inputValue();
+  await page.waitForFunction(() => document.activeElement?.id === 'category');
+  assert.notEqual(category, '');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('1350');
+  await page.waitForFunction(() => document.querySelector('#price').value === '1500');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowDown');
+  await browser.shot(page, `new-order-${lang}`);
+  assert.deepEqual(await browser.accessible(page, `new-order-${lang}`), []);
+  await page.keyboard.press('Control+Enter');
+  await page.locator('[data-applicants="0"]').waitFor();
+  assert.ok(Date.now() - began < 30_000, 'it took more than half a minute');
+  const { items: [order] } = await server.api(customer, 'GET', '/api/orders?list=mine');
+  assert.deepEqual([order.title, order.price, order.payout, order.assignment, order.category], [`By keys alone ${lang}`, 150_000, 135_000, 'chosen', category]);
+  // The next one begins where this one was.
+  const next = await browser.tab(home, '/orders/new');
+  await next.locator('input[name="assignment"][value="chosen"]:checked').waitFor();
+  assert.equal(await next.locator('#category').inputValue(), category);
+}
+
+async function ownLists({ server, browser, lang }) {
+  const [customer, executor, other] = [await server.user('customer', 10_000_000), await server.user('executor'), await server.user('executor')];
+  const [lost, won] = [await server.post(customer, `Lost ${lang}`, { assignment: 'chosen' }), await server.post(customer, `Won ${lang}`, { assignment: 'chosen' })];
+  for (const who of [executor, other]) for (const { id } of [lost, won]) await server.api(who, 'POST', `/api/orders/${id}/apply`, { message: 'Me.' });
+  const page = await browser.tab(await browser.person(executor, { lang }), '/contracts?show=applications');
+  const state = (id, status) => page.locator(`[data-applied="${id}"] [data-application-status="${status}"]`);
+  await live(page);
+  await Promise.all([state(lost.id, 'waiting').waitFor(), state(won.id, 'waiting').waitFor()]);
+  await server.api(customer, 'POST', `/api/orders/${lost.id}/choose`, { executor_id: other.user_id });
+  await state(lost.id, 'declined').waitFor();
+  await server.api(customer, 'POST', `/api/orders/${won.id}/choose`, { executor_id: executor.user_id });
+  await state(won.id, 'chosen').waitFor();
+  await browser.shot(page, `applications-${lang}`);
+  assert.deepEqual(await browser.accessible(page, `applications-${lang}`), []);
+
+  // More than one page, read to its end by scrolling; a state in the address.
+  for (let i = 0; i < 40; i++) await server.post(customer, `Many ${i} ${lang}`, { price: 100 });
+  const mine = await browser.tab(await browser.person(customer, { lang, theme: 'dark', viewport: PHONE }), '/orders/mine?status=open');
+  await live(mine);
+  const first = mine.locator('[data-order]').filter({ hasText: `Many 0 ${lang}` });
+  await mine.locator('[data-order]').first().waitFor();
+  await mine.locator('main').evaluate((main) => main.scrollTo({ top: main.scrollHeight }));
+  await first.waitFor();
+  assert.equal(await mine.locator('[data-order]').count(), 40);
+  await browser.shot(mine, `my-orders-phone-${lang}`);
+  const fresh = await server.post(customer, `Fresh ${lang}`, { price: 100 });
+  await mine.locator(`[data-order="${fresh.id}"]`).waitFor();
+}
+
 const inBoth = (name, run) => ['en', 'ru'].map((lang) => ({ name: `${name} (${lang})`, run: (tools) => run({ ...tools, lang }) }));
 
 export const tests = [
   ...inBoth('a contract is told on the pages of both sides', contractPages),
   ...inBoth('an edit shows what it holds and what somebody else has changed', editing),
   ...inBoth('a customer compares applicants and chooses one', choosing),
+  ...inBoth('an order is posted by keys alone', postedByKeys),
+  ...inBoth('applications and orders of one\'s own are listed and stay live', ownLists),
   ...inBoth('a name leads to a public profile', people),
 ];

@@ -73,12 +73,19 @@ async function redisKilled({ server: shared, browser }) {
 
 async function closedElsewhere({ server, browser }) {
   const executor = await server.user('executor');
-  const page = await browser.tab(await browser.person(executor), '/settings', [/status of 401/]);
-  await live(page);
+  await server.post(await server.user('customer', 1_000_000), 'For a guest, too');
+  const context = await browser.person(executor);
+  const page = await browser.tab(context, '/settings', [/status of 401/]);
+  const board = await browser.tab(context, '/', [/status of 401/]);
+  await Promise.all([live(page), live(board)]);
+  await rowOf(board, 'For a guest, too').locator('[data-accept]:enabled').waitFor();
   const { items } = await server.api(executor, 'GET', '/api/sessions');
   const current = items.find((one) => one.current) ?? items[0];
   await server.api(executor, 'DELETE', `/api/sessions/${current.id}`);
-  await page.locator('header a[href="/login"]').waitFor();
+  for (const one of [page, board]) await one.locator('header a[href="/login"]').waitFor();
+  // The board goes on, as a guest sees it.
+  await board.locator('[data-accept]').first().waitFor({ state: 'detached' });
+  await recovered('a session closed elsewhere', server, [board], BACK_MS);
 }
 
 async function signingInAndOut({ browser }) {

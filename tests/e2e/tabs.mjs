@@ -65,7 +65,7 @@ async function leftAndBack({ server }) {
   try {
     const { customer, pages: [page], sockets } = await tabs({ server, browser }, 1);
     await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (globalThis.persisted = persisted)));
-    await page.goto(`${server.url}/healthz`);
+    await page.goto('about:blank');
     await sockets(0);
     await server.post(customer, 'Posted while the page was left');
     const began = performance.now();

@@ -532,3 +532,17 @@ async fn wrong_methods_paths_and_tokens_are_named() {
     }
     app.call("GET", "/ws", None, &Value::Null).await.refused(426, "invalid");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_no_column_could_hold_name_nothing() {
+    let app = TestApp::start().await;
+    let (customer, admin) = (app.customer(0).await, app.admin().await);
+    for name in ["%C3%A4", "%D1%8F-1", "%F0%9F%98%80", "%C2%80%0D%7F"] {
+        for user in [&customer, &admin] {
+            app.get(&format!("/api/billing/operations/{name}"), user).await.refused(404, "not_found");
+        }
+        let path = format!("/api/admin/categories/{name}");
+        app.call("PATCH", &path, Some(&admin.token), &json!({"place": 1})).await.refused(404, "not_found");
+        app.call("DELETE", &format!("/api/subscriptions/{name}"), Some(&customer.token), &Value::Null).await.expect(204);
+    }
+}

@@ -46,6 +46,11 @@ pub(super) fn of(route: &Route, generators: &mut Generators) -> Value {
         }
         all.insert(status.to_string(), answer);
     }
+    if all.contains_key("304") {
+        for answer in all.values_mut() {
+            answer["headers"] = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+        }
+    }
     for (status, codes) in refusals(route) {
         let problem = match codes.as_slice() {
             [only] if !all.contains_key(&status.to_string()) => json!({"$ref": format!("#/components/responses/{}", component(only))}),
@@ -83,9 +88,12 @@ pub(super) fn components() -> Value {
     codes::ALL.iter().map(|code| (component(code), response(&[*code]))).collect::<Map<_, _>>().into()
 }
 
-/// Headers that refusals name.
+/// Headers that answers name.
 pub(super) fn headers() -> Value {
-    json!({"RetryAfter": {"description": "Seconds after which to try again", "required": true, "schema": {"type": "integer", "minimum": 1}}})
+    json!({
+        "RetryAfter": {"description": "Seconds after which to try again", "required": true, "schema": {"type": "integer", "minimum": 1}},
+        "ETag": {"description": "For `If-None-Match`", "required": true, "schema": {"type": "string"}},
+    })
 }
 
 fn response(codes: &[Code]) -> Value {

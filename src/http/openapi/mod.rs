@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::caching::is_known;
+use super::caller::cookie_name;
 use super::error::{Answer, Problem, not_modified, typed_ok};
 use super::routes::{self, Place, Route, Who};
-use super::{Api, Doors};
+use super::{Api, Doors, Mode};
 
 /// The description, once somebody has asked for it.
 #[derive(Default)]
@@ -69,7 +70,7 @@ pub(super) async fn show(State(api): State<Api>, headers: HeaderMap) -> Answer {
 }
 
 fn write(api: &Doors) -> Result<Written, Problem> {
-    let json = Bytes::from(describe(routes::here(api)).to_string());
+    let json = Bytes::from(describe(routes::here(api), api.mode).to_string());
     let hash: String = Sha256::digest(&json).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let etag = HeaderValue::from_str(&format!("\"{hash}\"")).map_err(|_| Problem::internal())?;
     Ok(Written { json, etag })
@@ -99,8 +100,8 @@ impl Generators {
     }
 }
 
-/// The description of these routes.
-pub fn describe(routes: impl Iterator<Item = Route>) -> Value {
+/// The description of these routes, as they are in this mode.
+pub fn describe(routes: impl Iterator<Item = Route>, mode: Mode) -> Value {
     let mut generators = Generators::new();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
@@ -118,7 +119,7 @@ pub fn describe(routes: impl Iterator<Item = Route>) -> Value {
         "paths": paths,
         "components": {"schemas": schemas, "responses": responses, "headers": answers::headers(), "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "description": "The token of `/api/login`, or a service's"},
-            "cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-sid", "description": "Set by `/api/login`; named `sid` in development"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name(mode), "description": "Set by `/api/login`"},
         }},
     })
 }
@@ -188,7 +189,8 @@ fn callers(route: &Route) -> String {
         Place::Sandbox => " Only where the sandbox is the payment gateway.",
         Place::Development => " Only in development.",
     };
-    format!("{who}{place}")
+    let more = if route.more.is_empty() { String::new() } else { format!("\n\n{}", route.more) };
+    format!("{who}{place}{more}")
 }
 
 fn security(route: &Route) -> Value {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Generators, describe};
+use super::{Generators, Mode, describe};
 use crate::http::routes::{Route, Who, table};
 
 fn references(value: &Value, found: &mut BTreeSet<String>) {
@@ -20,7 +20,7 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_route_is_described_and_nothing_else() {
-    let document = describe(table().into_iter());
+    let document = describe(table().into_iter(), Mode::Development);
     let described: BTreeSet<(String, String)> = document["paths"]
         .as_object()
         .expect("paths")
@@ -33,7 +33,7 @@ fn every_route_is_described_and_nothing_else() {
 
 #[test]
 fn whatever_is_referred_to_is_there() {
-    let document = describe(table().into_iter());
+    let document = describe(table().into_iter(), Mode::Development);
     let mut targets = BTreeSet::new();
     references(&document, &mut targets);
     assert!(targets.len() > 60, "{}", targets.len());

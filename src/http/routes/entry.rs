@@ -70,6 +70,8 @@ pub struct Route {
     pub place: Place,
     /// In a few words.
     pub what: &'static str,
+    /// In as many as it takes; often none.
+    pub(in crate::http) more: &'static str,
     pub(super) handler: MethodRouter<Api>,
     /// What the handler takes, told by its own arguments.
     pub(in crate::http) taking: Taking,
@@ -107,6 +109,11 @@ impl Who {
 impl Route {
     pub(super) fn at(self, place: Place) -> Self {
         Self { place, ..self }
+    }
+
+    /// What a caller has to know beside the few words.
+    pub(super) fn more(self, more: &'static str) -> Self {
+        Self { more, ..self }
     }
 
     /// 200 with this as JSON.
@@ -194,7 +201,7 @@ macro_rules! verbs {
             let mut taking = Taking::default();
             T::tell(&mut taking);
             let handler = routing::$name(handler);
-            Route { verb: Verb::$verb, path, who, place: Place::Everywhere, what, handler, taking, answers: Vec::new(), refusals: Vec::new() }
+            Route { verb: Verb::$verb, path, who, place: Place::Everywhere, what, more: "", handler, taking, answers: Vec::new(), refusals: Vec::new() }
         }
     )+};
 }

@@ -65,6 +65,10 @@ fn own() -> Vec<Route> {
 fn operations() -> Vec<Route> {
     vec![
         post("/api/billing/operations", Who::Services, billing::command, "Commands an operation; a user may transfer what is theirs")
+            .more(
+                "With `wait` (a number of seconds, or `true`) the outcome is the answer. Without it a service gets 202, and the outcome comes by \
+                 the queue and at the operation's address. The same `operation_id` with the same body is carried out once.",
+            )
             .answers::<billing::Outcome>()
             .begins::<billing::Pending<'_>>()
             .refuses(&OPERATION)

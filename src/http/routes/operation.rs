@@ -16,6 +16,10 @@ pub(super) fn entries() -> Vec<Route> {
 pub(super) fn live() -> Vec<Route> {
     vec![
         get("/ws", Who::Anybody, ws::upgrade, "The websocket: boards, and one's own news")
+            .more(
+                "Subprotocol `orderboard.v1`, JSON text frames. Signs in by the cookie (then `Origin` must be this host), by a bearer token, or by \
+                 an `auth` message; guests may watch boards. The messages are in `docs/websocket.md`.",
+            )
             .switches()
             .refuses(&[codes::FORBIDDEN, codes::UPGRADE_REQUIRED]),
         get("/api/openapi.json", Who::Anybody, openapi::show, "This description").answers::<openapi::Document>().or_unchanged(),

@@ -28,12 +28,18 @@ fn market() -> Vec<Route> {
             .answers::<Listed<categories::Offered<'_>>>(),
         get("/api/quote", Who::Anybody, quote::quote, "What an order would cost or pay").answers::<quote::Quote>(),
         get("/api/board", Who::Anybody, board::snapshot, "A board: its newest open orders")
+            .more("The same object as the websocket's snapshot, gzip where `Accept-Encoding` prefers it, with a strong `ETag` for each coding.")
             .answers::<board::Snapshot>()
             .or_unchanged()
             .refuses(&[codes::NOT_FOUND]),
         get("/api/orders", Who::Anybody, orders::list, "Open orders, searched and sorted; or one's own orders or contracts")
+            .more(
+                "`list` is `open`, `mine` or `contracts`; the last two are for whoever is signed in, and take `status`. Words, filters and `sort` \
+                 are for `open` alone.",
+            )
             .answers::<Listed<Order>>(),
         post("/api/orders", Who::Customers, orders::create, "Creates an order; its price is held on the wallet")
+            .more("Give `price` or `payout`; the other is computed by the commission in force, which the order keeps.")
             .creates::<FullOrder>()
             .refuses(&[codes::INSUFFICIENT_FUNDS]),
         get("/api/orders/{id}", Who::Anybody, orders::show, "One order: an open one for everybody, another for its parties")
@@ -42,6 +48,10 @@ fn market() -> Vec<Route> {
         get("/api/orders/{id}/timeline", Who::SignedIn, orders::timeline, "What has happened to an order, for its parties")
             .answers::<Listed<Event>>(),
         post(layers::ACCEPT, Who::Executors, orders::accept, "Takes an open order: the first who does gets it")
+            .more(
+                "One conditional UPDATE decides a race. The winner who asks again hears the same. With `version`, an order that was edited since \
+                 is refused as `changed`.",
+            )
             .answers::<Accepted>()
             .refuses(&HAD),
     ]

@@ -11,6 +11,7 @@ pub(super) fn entries() -> Vec<Route> {
             .creates::<sessions::Registered<'_>>()
             .refuses(&[codes::EMAIL_TAKEN]),
         post("/api/login", Who::Anybody, sessions::login, "Signs in, in one role")
+            .more("The token is good as a bearer; the same is set as a cookie.")
             .answers::<sessions::LoggedIn<'_>>()
             .refuses(&[codes::WRONG_CREDENTIALS, codes::FORBIDDEN]),
         post("/api/logout", Who::Anybody, sessions::logout, "Signs out").says_nothing(),
@@ -23,6 +24,7 @@ pub(super) fn entries() -> Vec<Route> {
             .says_nothing()
             .refuses(&[codes::WRONG_PASSWORD, codes::EMAIL_TAKEN]),
         post("/api/password/forgot", Who::Anybody, credentials::forgot, "Asks for a letter with a link to a new password")
+            .more("The answer is the same, and comes as soon, whether the address is somebody's or not.")
             .begins::<credentials::Empty>()
             .refuses(&[codes::NO_MAIL]),
         post("/api/password/reset", Who::Anybody, credentials::reset, "Sets a new password by the link's token")

@@ -20,7 +20,7 @@ pub(super) fn entries() -> Vec<Route> {
             .named::<Slug>()
             .answers::<Subscription>(),
         delete("/api/subscriptions/{category}", Who::SignedIn, subscriptions::end, "Does not follow it any more")
-            .named::<Slug>()
+            .more("What is no category is not followed, so there is nothing to do.")
             .says_nothing(),
         get("/api/me/channels", Who::SignedIn, channels::show, "By which ways one is told of what").answers::<channels::Channels>(),
         put("/api/me/channels", Who::SignedIn, channels::change, "Chooses them; what is not named stays as it is")

@@ -5,12 +5,12 @@
 
 use std::sync::LazyLock;
 
-use orderboard::http::{describe, table};
+use orderboard::http::{Mode, describe, table};
 use serde_json::Value;
 
 use super::Answer;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| describe(table().into_iter()));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| describe(table().into_iter(), Mode::Development));
 /// Verb, path, and the path's parts.
 static ROUTES: LazyLock<Vec<(&'static str, &'static str, Vec<&'static str>)>> =
     LazyLock::new(|| table().iter().map(|route| (route.verb.as_str(), route.path, route.path.split('/').collect())).collect());

@@ -77,3 +77,25 @@ test('an order that left the board cannot be pressed', async () => {
   await acceptOrder(row, deps());
   expect(asked).toEqual([]);
 });
+
+test('an order that was edited is not taken, and the next press takes it as it is now', async () => {
+  const changes = { price: { from: 10_000, to: 8_000 } };
+  const bodies: unknown[] = [];
+  const replies = [new Response(JSON.stringify({ code: 'changed', changes, order: { ...order(5, 2), price: 8_000 } }), { status: 409 }), new Response('{}')];
+  vi.stubGlobal('fetch', (_: string, init: RequestInit) => {
+    bodies.push(JSON.parse(String(init.body)));
+    return Promise.resolve(replies.shift());
+  });
+  vi.useFakeTimers();
+  const row = new Row(order(5));
+  await acceptOrder(row, deps());
+  expect(row.attempt).toMatchObject({ phase: 'changed', changes });
+  expect(row.order.price).toBe(8_000);
+  // Pressed again in the same breath it is still the old one that was read.
+  expect(row.seenVersion).toBe(1);
+  vi.advanceTimersByTime(400);
+  await acceptOrder(row, deps());
+  expect(bodies).toEqual([{ version: 1 }, { version: 2 }]);
+  expect(row.attempt.phase).toBe('won');
+  vi.useRealTimers();
+});

@@ -4,37 +4,36 @@
  * Never optimistic. Every press ends in the server's own answer; when that answer is lost, the page asks
  * again. Asking is safe because the winner's repeated accept is a success.
  */
-import type { Person } from '../hub/protocol';
+import type { BoardOrder, Person } from '../hub/protocol';
 import { ApiError, call } from '../lib/api';
+import { hedged } from '../lib/hedge';
 import type { OrderFull } from '../lib/types';
-import type { Loss, Row, Try } from './row.svelte';
+import type { Changes, Loss, Row, Try } from './row.svelte';
 
 /** Past this age the press no longer speaks for its owner: only ask what happened, do not take. */
 const REPEAT_FOR_MS = 10_000;
 const ASK_GAP_MS = 1_000;
-/**
- * A network that swallows everything leaves the browser with dead connections, and each request is offered one of them
- * until they are used up: the first waits are short. On a slow network the later ones are long enough.
- */
-const FIRST_TIMEOUT_MS = 1_500;
-const ACCEPT_TIMEOUT_MS = 8_000;
+/** Of one question; another one is asked each second meanwhile. */
+const ACCEPT_TIMEOUT_MS = 4_000;
 
 const LOSSES = new Set<string>(['taken', 'frozen', 'cancelled', 'own_order', 'stale', 'not_found', 'chosen']);
 
 type Deps = { meId: number; nowMs: () => number; wait?: (ms: number) => Promise<void> };
 
-/** Press Accept. Resolves when the outcome is known; the row tells each step meanwhile. */
+/** Press Accept, for the order as it was seen. Resolves when the outcome is known; the row tells each step meanwhile. */
 export async function acceptOrder(row: Row, deps: Deps): Promise<Try> {
   if (row.busy || row.gone !== null || row.attempt.phase === 'won') return row.attempt;
   const click_ms = deps.nowMs();
+  const body = { version: row.seenVersion };
   row.attempt = { phase: 'accepting', click_ms };
-  for (let timeoutMs = FIRST_TIMEOUT_MS; ; timeoutMs = Math.min(ACCEPT_TIMEOUT_MS, 2 * timeoutMs)) {
+  const send = (signal: AbortSignal) => call('POST', `/api/orders/${row.id}/accept`, { body, timeoutMs: ACCEPT_TIMEOUT_MS, signal });
+  for (;;) {
     try {
-      await call('POST', `/api/orders/${row.id}/accept`, { timeoutMs });
+      await hedged(send, (error) => !(error instanceof ApiError && error.outcomeUnknown));
       return (row.attempt = won());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (!error.outcomeUnknown) return (row.attempt = refusal(error, click_ms, deps.meId));
+      if (!error.outcomeUnknown) return (row.attempt = refusal(row, error, click_ms, deps.meId));
     }
     row.attempt = { phase: 'checking', click_ms };
     await (deps.wait ?? pause)(ASK_GAP_MS);
@@ -72,8 +71,13 @@ async function ask(row: Row, click_ms: number, deps: Deps): Promise<Try> {
   }
 }
 
-function refusal(error: ApiError, click_ms: number, meId: number): Try {
+function refusal(row: Row, error: ApiError, click_ms: number, meId: number): Try {
   const { code, facts } = error.problem;
+  if (code === 'changed') {
+    const now = facts['order'] as BoardOrder;
+    if (now.version > row.order.version) row.order = now;
+    return { phase: 'changed', changes: facts['changes'] as Changes, at_ms: Date.now() };
+  }
   if (!LOSSES.has(code)) return refused(error);
   const by = (facts['by'] as Person | undefined) ?? null;
   if (code === 'taken' && by?.id === meId) return won();

@@ -1,4 +1,5 @@
 /** What the page does around a press of Accept: say the result, once, to eyes and ears. */
+import { changesLine } from '../lib/changes';
 import { toast } from '../lib/toast.svelte';
 import { language, t } from '../i18n/index.svelte';
 import { navigate } from '../routes';
@@ -22,6 +23,6 @@ export async function press(row: Row): Promise<void> {
     });
     return;
   }
-  const line = resultLine(outcome, t(), language.current);
+  const line = outcome.phase === 'changed' ? t().board.changed(changesLine(outcome.changes, row.order.currency)) : resultLine(outcome, t(), language.current);
   if (line) announcer.now(t().board.announceLost(title, line));
 }

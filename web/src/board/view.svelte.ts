@@ -10,10 +10,6 @@ import { Row } from './row.svelte';
 
 type BoardMessage = Extract<HubMessage, { kind: 'snapshot' | 'diff' }>;
 
-/** Long enough to read who won; then the line may go. */
-const RESULT_STAYS_MS = 8_000;
-/** A line that left greys out first, so that the eye can follow. */
-const GONE_STAYS_MS = 1_200;
 /** Frames stall in the background; a timer doesn't. Whichever comes first applies what has gathered. */
 const APPLY_MS = 250;
 /**
@@ -34,7 +30,6 @@ export class BoardView {
   held = false;
   readonly #byId = new Map<number, Row>();
   readonly #waitingById = new Map<number, BoardOrder>();
-  readonly #goneAt = new Map<number, number>();
   #board: string | null = null;
   #queue: BoardMessage[] = [];
   #scheduled = false;
@@ -50,7 +45,6 @@ export class BoardView {
     this.#queue = [];
     this.#byId.clear();
     this.#waitingById.clear();
-    this.#goneAt.clear();
     this.rows = [];
     this.waiting = [];
     this.loaded = false;
@@ -94,9 +88,8 @@ export class BoardView {
     this.#waitingById.clear();
     const now = Date.now();
     for (const row of this.#byId.values()) {
-      if (row.gone === null || this.#stays(row, now, force)) continue;
+      if (row.stays(now, force)) continue;
       this.#byId.delete(row.id);
-      this.#goneAt.delete(row.id);
       changed = true;
     }
     if (changed) this.rows = [...this.#byId.values()].sort((a, b) => b.id - a.id);
@@ -118,7 +111,7 @@ export class BoardView {
   #replace(orders: BoardOrder[]): void {
     const present = new Set<number>();
     for (const order of orders) present.add(order.id);
-    for (const row of this.#byId.values()) if (!present.has(row.id)) this.#leave(row, 'gone');
+    for (const row of this.#byId.values()) if (!present.has(row.id)) row.leave('gone');
     for (const id of this.#waitingById.keys()) if (!present.has(id)) this.#waitingById.delete(id);
     const first = !this.loaded;
     this.loaded = true;
@@ -133,8 +126,7 @@ export class BoardView {
     for (const order of up) if (this.#arrive(order)) fresh += 1;
     for (const [id, reason] of rm) {
       if (reason === 'taken') taken += 1;
-      const row = this.#byId.get(id);
-      if (row) this.#leave(row, reason);
+      this.#byId.get(id)?.leave(reason);
       this.#waitingById.delete(id);
     }
     this.counted(fresh, taken);
@@ -148,25 +140,8 @@ export class BoardView {
       return isNew;
     }
     if (order.version > row.order.version) row.order = order;
-    if (row.gone === null) return false;
-    // Back on the board: given up, reopened, or seen again after a reconnect.
-    row.gone = null;
-    this.#goneAt.delete(order.id);
-    if (!row.busy) row.attempt = { phase: 'idle' };
+    row.comeBack();
     return false;
-  }
-
-  #leave(row: Row, reason: NonNullable<Row['gone']>): void {
-    if (row.gone !== null) return;
-    row.gone = reason;
-    this.#goneAt.set(row.id, Date.now());
-  }
-
-  #stays(row: Row, now: number, force: boolean): boolean {
-    if (row.busy) return true;
-    const { attempt } = row;
-    if ('at_ms' in attempt && now - attempt.at_ms < RESULT_STAYS_MS) return true;
-    return !force && now - (this.#goneAt.get(row.id) ?? 0) < GONE_STAYS_MS;
   }
 
   #listWaiting(): void {

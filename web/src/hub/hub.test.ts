@@ -224,9 +224,15 @@ describe('the link a tab is told', () => {
     expect(new FakeTab(hub, 'b', true, null).last('link')).toMatchObject({ link: { phase: 'live', proven: true } });
   });
 
-  test('does not wait for a board that is not there', () => {
+  test('does not wait for a board that is not there, which is empty', () => {
+    const nowhere = new FakeTab(hub, 'b', true, 'category:nowhere');
+    socket().says(snapshot(1, [order(2)]));
     socket().says({ type: 'error', code: 'unknown_board', detail: '' });
-    expect(tab.last('link')).toMatchObject({ link: { phase: 'live' } });
+    expect(nowhere.kinds().slice(-2)).toEqual(['snapshot', 'link']);
+    expect(nowhere.last('snapshot')).toMatchObject({ board: 'category:nowhere', orders: [] });
+    expect(nowhere.last('link')).toMatchObject({ link: { phase: 'live' } });
+    expect(new FakeTab(hub, 'c', true, 'category:nowhere').last('snapshot')).toMatchObject({ orders: [] });
+    expect(tab.last('snapshot')).toMatchObject({ board: 'all', orders: [{ id: 2 }] });
   });
 
   test('does not change when a tab looks at another board', () => {

@@ -166,7 +166,7 @@ export class Hub {
   #look(tab: Tab): void {
     if (tab.board !== null) {
       const board = this.#want(tab.board);
-      if (tab.visible && board.replica.known) tab.port.postMessage(this.#snapshot(board.replica));
+      if (tab.visible && (board.replica.known || board.settled)) tab.port.postMessage(this.#snapshot(board.replica));
     }
     // Behind the rows it speaks of. A board that is only being fetched is no reason to call the connection bad.
     if (this.#link(tab).phase === 'live') this.#tellLink(tab);
@@ -249,14 +249,17 @@ export class Hub {
     this.#tellLinks(name);
   }
 
-  /** A watch was refused; the answer does not say which. */
+  /** A watch was refused. The answer does not say which, but answers come in the order of the questions. */
   #refused(code: string): void {
-    for (const [name, board] of this.#boards) {
-      if (board.settled) continue;
-      // There is nothing to wait for, and nothing old on the screen.
-      if (code === UNKNOWN_BOARD && !board.replica.known) this.#settle(name, board);
-      else this.#rewatch(name, true);
-    }
+    const unsettled = [...this.#boards].filter(([, board]) => !board.settled).sort(([, a], [, b]) => a.askedMs - b.askedMs);
+    const oldest = unsettled[0];
+    if (!oldest) return;
+    const [name, board] = oldest;
+    if (code !== UNKNOWN_BOARD) return this.#rewatch(name, true);
+    // A category that is not there, or no more: nothing is in it, and there is nothing to wait for.
+    board.replica.wipe();
+    this.#tellBoard(name, this.#snapshot(board.replica));
+    this.#settle(name, board);
   }
 
   #frame(frame: ServerFrame): void {
@@ -274,10 +277,9 @@ export class Hub {
         const result = board.replica.apply(frame);
         if (result.outcome === 'gap') {
           board.proven = false;
-          this.#rewatch(frame.board, true);
+          return this.#rewatch(frame.board, true);
         }
-        if (result.outcome !== 'applied') return;
-        const { up, rm } = result.change;
+        const { up, rm } = result.outcome === 'applied' ? result.change : { up: [], rm: [] };
         if (up.length + rm.length > 0) this.#tellBoard(frame.board, { kind: 'diff', board: frame.board, up, rm });
         if (!board.settled) this.#settle(frame.board, board);
         return;

@@ -12,14 +12,12 @@ export const en = {
       confirmed: 'Confirmed and paid', cancelled: 'Cancelled', disputed: 'An administrator is asked to decide', arbitrated: 'Decided',
     } as Record<string, string>,
     paidAtOnce: 'Submitted and paid at once', verdict: { pay: 'Decided: the executor is paid', refund: 'Decided: the money went back to the customer' } as Record<string, string>,
-    field: { title: 'Title', description: 'Description', category: 'Category', price: 'Price', payout: 'Executor gets', commission: 'Commission' } as Record<string, string>,
-    textChanged: 'text changed', none: 'none',
   },
   dispute: {
     open: 'An administrator decides', text: 'Nothing happens by itself any more: an administrator pays the executor or returns the money to the customer.', said: 'Why',
   },
   edit: {
-    act: 'Edit', title: 'Edit the order', save: 'Save', saving: 'Saving…', saved: 'The order is changed',
+    act: 'Edit', again: 'Post a similar one', title: 'Edit the order', save: 'Save', saving: 'Saving…', saved: 'The order is changed',
     more: (sum: string) => `${sum} more will be held on your wallet.`, less: (sum: string) => `${sum} will be free again on your wallet.`, same: 'The held sum stays as it is.',
     changed: { title: 'The order has changed since you opened it', text: 'This is different now. Your own changes are still in the form: check them and save again.' },
   },
@@ -45,7 +43,7 @@ export const en = {
   applications: {
     tabs: 'Contracts or applications', contracts: 'Contracts', title: 'My applications',
     empty: { title: 'You have not applied yet', text: 'For some orders the customer chooses among applicants. Press Apply on the board.' },
-    offered: 'Your price', gone: 'The order is gone',
+    offered: 'Your price', emptyStatus: 'Choose another state to see your other applications.', gone: 'The order is gone',
   },
 };
 

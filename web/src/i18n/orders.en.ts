@@ -40,8 +40,12 @@ export const en = {
     title: 'My contracts', empty: { title: 'No contracts yet', text: 'Take an order on the board and it appears here.' },
   },
   create: {
-    title: 'New order', field: { title: 'Title', description: 'Description', category: 'Category', price: 'Price you pay', payout: 'Executor gets', acceptance: 'When the work is submitted' },
+    title: 'New order', field: { title: 'Title', description: 'Description', category: 'Category', price: 'Price you pay', payout: 'Executor gets', assignment: 'Who gets it', acceptance: 'When the work is submitted' },
     titleHint: 'What has to be done, in one line', noCategory: 'No category',
+    assignment: {
+      first: 'Whoever takes it first', firstHint: 'The quickest way: it starts with one press.',
+      chosen: 'I choose among applicants', chosenHint: 'Executors apply, maybe for another price.',
+    },
     acceptance: {
       confirm: 'I check and confirm it', confirmHint: 'The money is paid when you confirm.',
       auto: 'It is paid at once', autoHint: 'Good for simple work: executors can take and finish in one press.',

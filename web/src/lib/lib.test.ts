@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { matcher } from '../board/filter';
 import { pluralizer } from '../i18n/plural';
 import { AttemptKey } from './api';
 import { safeNext } from './next';
@@ -48,12 +47,4 @@ test('what is left is told in its two largest units', () => {
   expect(formatLeft(61_500, 0, 'en')).toBe('1 min 2 sec');
   expect(formatLeft(5_000, 1_000, 'ru')).toBe('4 с');
   expect(formatLeft(1_000, 5_000, 'en')).toBe('0 sec');
-});
-
-test('the filter wants all words, in any case, е for ё', () => {
-  const order = { id: 77, title: 'Сверстать отчёт', customer: { name: 'Анна' } };
-  expect(matcher('ОТЧЕТ анна')(order)).toBe(true);
-  expect(matcher('отчёт пётр')(order)).toBe(false);
-  expect(matcher('77')(order)).toBe(true);
-  expect(matcher('  ')(order)).toBe(true);
 });

@@ -22,9 +22,6 @@ export type OrderFull = OwnOrder & {
   mode: 'round' | 'exact';
 };
 
-/** What is different, field by field, as refusals and the history tell it. */
-export type Changes = Record<string, { from: unknown; to: unknown }>;
-
 export type OrderEvent = { event: string; actor: Person | null; at_ms: number; facts: Record<string, unknown> };
 
 export type ApplicationStatus = 'waiting' | 'chosen' | 'declined' | 'withdrawn';

@@ -34,8 +34,9 @@ export class OneOrder {
     });
     // A stranger hears of an open order through the board, which the hub holds in memory anyway.
     const away = live.watch('all', (message) => {
-      if (message.kind !== 'diff' || !this.order || this.row?.busy) return;
-      const { version } = this.order;
+      if (message.kind !== 'diff' || this.row?.busy) return;
+      // What moves while the page is still asking moves it, too.
+      const version = this.order?.version ?? 0;
       const left = message.rm.find(([id]) => String(id) === this.id);
       if (left) this.gone = left[1];
       if (left || message.up.some((one) => String(one.id) === this.id && one.version > version)) this.#soon();

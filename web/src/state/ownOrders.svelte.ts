@@ -40,6 +40,11 @@ export class OwnOrders {
     if (this.#next !== null && !this.loading) await this.#page();
   }
 
+  /** Once more what failed. */
+  retry(): Promise<void> {
+    return this.#page();
+  }
+
   /** An action's answer, or the socket's news: whichever is newer stays. */
   put(order: OwnOrder): void {
     const at = this.items.findIndex((one) => one.id === order.id);
@@ -47,9 +52,14 @@ export class OwnOrders {
     if (held && held.version > order.version) return;
     const fits = this.mine(order) && (this.#status === '' || order.status === this.#status);
     if (held) this.items = fits ? this.items.with(at, order) : this.items.toSpliced(at, 1);
-    else if (fits && (this.#next === null || order.id > (this.items.at(-1)?.id ?? 0))) {
-      this.items = [...this.items, order].sort((a, b) => b.id - a.id);
-    }
+    // What belongs on a page that was not read yet comes with that page.
+    else if (fits && (this.#next === null || order.id > (this.items.at(-1)?.id ?? 0))) this.#add([order]);
+  }
+
+  /** What news has told meanwhile of one of them is newer. */
+  #add(orders: OwnOrder[]): void {
+    const known = new Set(this.items.map((one) => one.id));
+    this.items = [...this.items, ...orders.filter((order) => !known.has(order.id))].sort((a, b) => b.id - a.id);
   }
 
   #heard(order: OwnOrder): void {
@@ -69,7 +79,7 @@ export class OwnOrders {
       const page = await call<Page<OwnOrder>>('GET', `/api/orders?${query}`);
       if (load !== this.#load) return;
       this.#next = page.next;
-      for (const order of page.items) this.put(order);
+      this.#add(page.items);
     } catch (error) {
       if (load === this.#load) this.problem = explain(error);
     } finally {

@@ -4,6 +4,7 @@
  */
 import type { Account, AccountKind, Role } from '../hub/protocol';
 import { ApiError, call, newKey } from '../lib/api';
+import { readStored, writeStored } from '../lib/stored';
 import type { Me } from '../lib/types';
 import { live } from './live.svelte';
 
@@ -44,7 +45,7 @@ class Session {
 
   /** A browser that never signed in learns from the socket's greeting that it is a guest; the others ask at once. */
   start(): void {
-    if (read(SIGNED_IN) === '1') return void this.refresh();
+    if (readStored(SIGNED_IN) === '1') return void this.refresh();
     this.#connect();
     setTimeout(() => {
       if (!this.known) void this.refresh();
@@ -58,7 +59,7 @@ class Session {
         this.me = me;
         this.accounts = me.accounts;
         this.ended = false;
-        write(SIGNED_IN, '1');
+        writeStored(SIGNED_IN, '1');
       } else {
         this.#forget();
       }
@@ -107,36 +108,19 @@ class Session {
   #forget(): void {
     this.me = null;
     this.accounts = [];
-    write(SIGNED_IN, '0');
+    writeStored(SIGNED_IN, '0');
   }
 
   #retag(): void {
-    write(TAG, newKey());
+    writeStored(TAG, newKey());
   }
 
   #connect(): void {
     const who = this.me ? `${this.me.user.id}-${this.me.role}` : 'guest';
-    const name = `orderboard-${who}-${read(TAG) ?? '0'}`;
+    const name = `orderboard-${who}-${readStored(TAG) ?? '0'}`;
     if (name === this.#hubName) return;
     this.#hubName = name;
     live.start(name);
-  }
-}
-
-// Storage may be off: this tab still works, and the others learn on their next answer.
-function read(name: string): string | null {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null;
-  }
-}
-
-function write(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    return;
   }
 }
 
