@@ -20,8 +20,9 @@ use crate::http::{
     Api, Bound, Debug, Description, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage,
     for_operators, router,
 };
+use crate::jobs::deliver::Carrier;
 use crate::jobs::sweep::Carried;
-use crate::jobs::{archive, auto_confirm, billing, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
+use crate::jobs::{archive, auto_confirm, billing, deliver, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -321,7 +322,7 @@ struct Work {
     heard: notices::Heard,
     postbox: Option<mail::Postbox>,
     bot: Option<telegram::Bot>,
-    delivery: mail::Settings,
+    delivery: deliver::Settings,
     archive_after: Option<Duration>,
 }
 
@@ -336,11 +337,11 @@ impl Work {
         }
         jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
         if let Some(postbox) = postbox {
-            jobs.spawn(mail::run(flow.clone(), postbox, delivery, stopped.clone()));
+            jobs.spawn(deliver::run(flow.clone(), Carrier::Mail(postbox), delivery, stopped.clone()));
         }
         if let Some(bot) = bot {
             jobs.spawn(telegram::listen::run(flow.clone(), store, bot.clone(), node, stopped.clone()));
-            jobs.spawn(telegram::run(flow, bot, delivery, stopped.clone()));
+            jobs.spawn(deliver::run(flow, Carrier::Telegram(bot), delivery, stopped.clone()));
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::http::Mode;
-use crate::jobs::mail::{Postbox, Settings};
+use crate::jobs::deliver::Settings;
+use crate::jobs::mail::Postbox;
 
 /// How letters go out.
 #[derive(Args, Clone, Debug)]

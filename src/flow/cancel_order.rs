@@ -50,9 +50,21 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     }
     applications::decline_all(connection, order.id).await?;
     record(connection, &NewEvent::new(order.id, EventKind::Cancelled, Some(order.customer.id), at)).await?;
+    give_back(connection, order, wallet, at).await?;
+    Ok(true)
+}
+
+/// The held price of an order that has come to its end without pay is free again, and no money in orders any more. The order's row
+/// is locked, and whoever ended it is the only one who ever claims this operation's id.
+pub(super) async fn give_back(
+    connection: &mut MySqlConnection,
+    order: &Order,
+    wallet: u64,
+    at: time::OffsetDateTime,
+) -> Result<(), FlowError> {
     let operation_id = format!("release:{}", order.id);
     if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {
-        return Err(FlowError::Internal(format!("order {} was cancellable after its hold was released", order.id)));
+        return Err(FlowError::Internal(format!("order {} came to its end after its hold was released", order.id)));
     }
     if !end_of_order(connection, order.id, HoldEnd::Released, at).await? {
         return Err(FlowError::Internal(format!("order {} has no active hold to release", order.id)));
@@ -60,6 +72,5 @@ async fn cancel(connection: &mut MySqlConnection, order: &Order, wallet: u64) ->
     let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
     apply(connection, &Transfer::release(wallet, order.price), &order.currency, &cause).await?;
     statistics::repriced(connection, order.customer.id, &order.currency, -order.price).await?;
-    operations::conclude(connection, &operation_id, false, "{}").await?;
-    Ok(true)
+    Ok(operations::conclude(connection, &operation_id, false, "{}").await?)
 }

@@ -1,22 +1,18 @@
 //! Contracts that their sides disagree about: either asks for an admin's verdict, and nothing is confirmed by time any more. The
 //! customer may still confirm; the admin pays the executor or gives the money back.
 
-use super::move_money::apply;
+use super::cancel_order::give_back;
 use super::transaction::transaction;
-use super::{Flow, FlowError, now, statistics};
-use crate::domain::billing::HoldEnd;
+use super::{Flow, FlowError, now};
 use crate::domain::event::{EventKind, NewEvent};
-use crate::domain::ledger::{AccountKind, Transfer};
+use crate::domain::ledger::AccountKind;
 use crate::domain::news::Subject;
 use crate::domain::notice::Notice;
 use crate::domain::order::{FullOrder, Order, Status};
 use crate::domain::refusal::Refusal;
-use crate::domain::sheet::Cause;
 use crate::domain::text;
 use crate::domain::user::{Actor, Role};
 use crate::store::MySqlConnection;
-use crate::store::holds::end_of_order;
-use crate::store::operations::{self, Claim};
 use crate::store::orders::{self, record};
 use schemars::JsonSchema;
 
@@ -134,21 +130,10 @@ async fn dispute(connection: &mut MySqlConnection, order: &Order, user_id: u64, 
 
 /// False when the order's state had changed meanwhile; nothing is written then.
 async fn refund(connection: &mut MySqlConnection, order: &Order, wallet: u64, event: &NewEvent) -> Result<bool, FlowError> {
-    let at = event.at;
-    if !orders::fail(connection, order, at).await? {
+    if !orders::fail(connection, order, event.at).await? {
         return Ok(false);
     }
     record(connection, event).await?;
-    let operation_id = format!("release:{}", order.id);
-    if !matches!(operations::claim(connection, &operation_id, "release", &[0; 32], at).await?, Claim::New) {
-        return Err(FlowError::Internal(format!("order {} was in dispute after its hold was released", order.id)));
-    }
-    if !end_of_order(connection, order.id, HoldEnd::Released, at).await? {
-        return Err(FlowError::Internal(format!("order {} has no active hold to release", order.id)));
-    }
-    let cause = Cause { order_id: Some(order.id), ..Cause::new(&operation_id, at) };
-    apply(connection, &Transfer::release(wallet, order.price), &order.currency, &cause).await?;
-    statistics::repriced(connection, order.customer.id, &order.currency, -order.price).await?;
-    operations::conclude(connection, &operation_id, false, "{}").await?;
+    give_back(connection, order, wallet, event.at).await?;
     Ok(true)
 }

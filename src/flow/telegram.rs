@@ -1,5 +1,5 @@
-//! Telegram: a chat is linked by a code that only the user knows, and messages go the way that letters go: kept with their reason
-//! in its transaction, taken by workers for a while, and ended once. A message whose worker died after the server had taken it
+//! Telegram: a chat is linked by a code that only the user knows, and messages go the way that letters go (see `deliveries`): kept
+//! with their reason in its transaction, and put into words when they are sent. A message whose worker died after the server had taken it
 //! and before that was noted is sent again: the Bot API has nothing by which a double is known.
 
 use schemars::JsonSchema;
@@ -7,23 +7,17 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::letters::Fate;
 use super::transaction::transaction;
-use super::{Flow, FlowError, hash_token, now, random_number, random_token};
+use super::{Flow, FlowError, hash_token, now, random_token};
 use crate::domain::notice::{Event, Facts};
 use crate::domain::notice_words::{path, words};
 use crate::domain::refusal::Refusal;
 use crate::domain::schema::Moment;
 use crate::domain::user::{Actor, Language};
-use crate::store::mail::Taking;
+use crate::store::deliveries::Delivery;
 use crate::store::telegram;
 
-pub use crate::store::telegram::MessageRow;
-
 const LINK_WITHIN: Duration = Duration::from_secs(900);
-/// Ended messages are kept for so long, for whoever asks what became of one.
-const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
-const FORGET_AT_ONCE: u32 = 1_000;
 /// The setting that keeps how far the bot has read.
 const READ_TO: &str = "telegram_offset";
 
@@ -95,48 +89,15 @@ impl Flow {
         Ok(self.store.put_setting(READ_TO, &offset.to_string()).await?)
     }
 
-    /// Takes messages that are due, for so long, the most urgent first; what nobody wants any more is ended instead.
-    pub async fn take_messages(&self, limit: u32, held_for: Duration) -> Result<Vec<MessageRow>, FlowError> {
-        let at = now();
-        let taking = Taking { claim: random_number(), at, until: at + held_for, limit };
-        let taken = transaction!(self.store, |connection| telegram::take(connection, &taking).await.map_err(FlowError::from))?;
-        let (wanted, late): (Vec<_>, Vec<_>) = taken.into_iter().partition(|message| message.deadline > at);
-        for message in late {
-            self.end_message(&message, &Fate::Dead("its deadline passed".to_owned())).await?;
-        }
-        Ok(wanted)
-    }
-
     /// The message in words; nothing when its user has no chat any more.
-    pub async fn put_message_into_words(&self, row: &MessageRow) -> Result<Option<Message>, FlowError> {
+    pub async fn put_message_into_words(&self, row: &Delivery) -> Result<Option<Message>, FlowError> {
         let Some((chat_id, language)) = self.store.telegram_chat(row.user_id).await? else { return Ok(None) };
-        let event = Event::parse(&row.event).ok_or_else(|| FlowError::Internal(format!("message {} is of no event", row.id)))?;
+        let event = Event::parse(&row.what).ok_or_else(|| FlowError::Internal(format!("message {} is of no event", row.id)))?;
         let facts: Facts = serde_json::from_str(&row.facts)?;
         let (line, more) = words(event, &facts, Language::parse(&language).unwrap_or(Language::Ru));
         let board = self.config.telegram.as_ref().and_then(|telegram| telegram.board.as_ref());
         let link = board.map(|board| format!("{board}{}", path(event, &facts)));
         let text: Vec<String> = std::iter::once(line).chain(more).chain(link).collect();
         Ok(Some(Message { chat_id, text: text.join("\n") }))
-    }
-
-    /// Ends the hold on a message.
-    pub async fn end_message(&self, message: &MessageRow, fate: &Fate) -> Result<(), FlowError> {
-        match fate {
-            Fate::Sent => metrics::counter!("orderboard_telegram_sent_total").increment(1),
-            Fate::Again(..) => metrics::counter!("orderboard_telegram_retries_total").increment(1),
-            Fate::Dead(error) => {
-                metrics::counter!("orderboard_telegram_dead_total").increment(1);
-                tracing::warn!(message = message.id, attempts = message.attempts, error, "a message was given up");
-            }
-        }
-        let ended = transaction!(self.store, |connection| telegram::end(connection, message, fate, now()).await.map_err(FlowError::from))?;
-        if !ended {
-            tracing::warn!(message = message.id, "a message took longer than it was held, and another worker has it");
-        }
-        Ok(())
-    }
-
-    pub async fn forget_messages(&self) -> Result<(), FlowError> {
-        Ok(self.store.forget_messages(now() - KEPT_FOR, FORGET_AT_ONCE).await?)
     }
 }

@@ -1,6 +1,4 @@
-//! The postman: takes letters that are due, speaks SMTP, and ends each one. Any number of nodes may run it; a letter is with
-//! one of them at a time. What the server refuses for good is dead at once; everything else is tried again, after a pause that
-//! doubles, until nobody wants to read it any more.
+//! The postbox: letters are put into words and handed to a mail server, by SMTP.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,32 +6,20 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::{self, PoolConfig};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use tokio::task::JoinSet;
 
-use super::{Stopping, next_round};
-use crate::flow::{Fate, Flow, FlowError, LetterRow, Put};
+use super::deliver::{Outcome, Settings};
+use crate::domain::letters::Words;
+use crate::flow::{Delivery, Flow, FlowError, Put};
 
-const PAUSE: Duration = Duration::from_millis(500);
 /// Letters that a node sends at the same time.
-const AT_ONCE: u32 = 8;
-const ATTEMPTS_MAX: u16 = 12;
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+pub(super) const AT_ONCE: u32 = 8;
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// The server that takes our mail, and whom it is from.
 #[derive(Clone)]
 pub struct Postbox {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-}
-
-/// How a postman works.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Before the second attempt; twice as long before each further one.
-    pub retry_after: Duration,
-    /// For how long a letter is held. A worker that dies loses its letters after this; twice as long as an attempt may take.
-    pub held_for: Duration,
 }
 
 impl Postbox {
@@ -49,17 +35,27 @@ impl Postbox {
         Ok(Self { transport, from })
     }
 
-    async fn send(&self, letter: &LetterRow, words: &crate::domain::letters::Words) -> Result<(), Failure> {
-        let message = self.message(letter, words).map_err(Failure::Permanent)?;
-        match self.transport.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() || error.is_client() => Err(Failure::Permanent(told(&error))),
-            Err(error) => Err(Failure::Passing(told(&error))),
-        }
+    /// Sends the letter, unless there is nothing to be sent any more.
+    pub(super) async fn carry(&self, flow: &Flow, letter: &Delivery, within: Duration) -> Result<Outcome, FlowError> {
+        let words = match flow.put_into_words(letter).await? {
+            Put::Words(words) => words,
+            Put::Void(why) => return Ok(Outcome::Dead(why.to_owned())),
+        };
+        let message = match self.message(letter, &words) {
+            Ok(message) => message,
+            Err(why) => return Ok(Outcome::Dead(why)),
+        };
+        Ok(match tokio::time::timeout(within, self.transport.send(message)).await {
+            Ok(Ok(_)) => Outcome::Sent,
+            Ok(Err(error)) if error.is_permanent() || error.is_client() => Outcome::Dead(told(&error)),
+            Ok(Err(error)) => Outcome::later(told(&error)),
+            Err(_) => Outcome::later("the server took too long"),
+        })
     }
 
-    fn message(&self, letter: &LetterRow, words: &crate::domain::letters::Words) -> Result<Message, String> {
-        let address: Address = letter.address.parse().map_err(|error| format!("the address cannot be written to: {error}"))?;
+    fn message(&self, letter: &Delivery, words: &Words) -> Result<Message, String> {
+        let address = letter.address.as_deref().unwrap_or_default();
+        let address: Address = address.parse().map_err(|error| format!("the address cannot be written to: {error}"))?;
         // The same with each attempt, so that the receiving side knows a double.
         let id = format!("<{}.{}@{}>", letter.id, letter.created_at.unix_timestamp(), self.from.email.domain());
         let message = Message::builder()
@@ -77,27 +73,6 @@ impl Postbox {
     }
 }
 
-impl Settings {
-    /// Shorter than the hold, so that a letter is never with two workers.
-    pub(super) fn attempt_within(self) -> Duration {
-        self.held_for / 2
-    }
-
-    /// The pause after this many attempts, longer by up to a quarter at random: what failed together is not tried together.
-    pub(super) fn pause_after(self, attempts: u16, chance: u64) -> Duration {
-        let doubled = self.retry_after.saturating_mul(1_u32.checked_shl(u32::from(attempts.max(1) - 1)).unwrap_or(u32::MAX));
-        let pause = doubled.min(RETRY_AFTER_MAX);
-        pause + pause * (chance % 256) as u32 / 1_024
-    }
-}
-
-/// Why a letter was not sent.
-enum Failure {
-    /// It will never be taken.
-    Permanent(String),
-    Passing(String),
-}
-
 /// The error with its causes, which say what the server said.
 fn told(error: &smtp::Error) -> String {
     let mut told = error.to_string();
@@ -109,7 +84,7 @@ fn told(error: &smtp::Error) -> String {
         }
         cause = error.source();
     }
-    told.chars().take(500).collect()
+    told
 }
 
 fn with_tls(url: &str) -> String {
@@ -120,71 +95,6 @@ fn with_tls(url: &str) -> String {
         (true, _) => url.to_owned(),
         (false, true) => format!("{url}&tls=required"),
         (false, false) => format!("{url}?tls=required"),
-    }
-}
-
-/// Sends until told to stop; then what is in hand.
-pub async fn run(flow: Flow, postbox: Postbox, settings: Settings, mut stopping: Stopping) {
-    let mut sending = JoinSet::new();
-    let mut forgot_at: Option<tokio::time::Instant> = None;
-    loop {
-        let room = AT_ONCE.saturating_sub(sending.len() as u32);
-        let taken = match room {
-            0 => Vec::new(),
-            room => flow.take_letters(room, settings.held_for).await.unwrap_or_else(|error| {
-                tracing::warn!(?error, "letters could not be taken from the outbox");
-                Vec::new()
-            }),
-        };
-        for letter in taken {
-            sending.spawn(deliver(flow.clone(), postbox.clone(), settings, letter));
-        }
-        if forgot_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
-            forgot_at = Some(tokio::time::Instant::now());
-            if let Err(error) = flow.forget_letters().await {
-                tracing::warn!(?error, "old letters could not be forgotten");
-            }
-        }
-        let goes_on = tokio::select! {
-            // A free hand: there may be more.
-            _ = sending.join_next(), if !sending.is_empty() => true,
-            goes_on = next_round(&mut stopping, PAUSE) => goes_on,
-        };
-        if !goes_on || *stopping.borrow() {
-            break;
-        }
-    }
-    while sending.join_next().await.is_some() {}
-}
-
-async fn deliver(flow: Flow, postbox: Postbox, settings: Settings, letter: LetterRow) {
-    if let Err(error) = attempt(&flow, &postbox, settings, &letter).await {
-        // It stays with this worker until its time is over, and is taken again.
-        tracing::warn!(?error, letter = letter.id, "a letter could not be looked after");
-    }
-}
-
-async fn attempt(flow: &Flow, postbox: &Postbox, settings: Settings, letter: &LetterRow) -> Result<(), FlowError> {
-    let words = match flow.put_into_words(letter).await? {
-        Put::Words(words) => words,
-        Put::Void(why) => return flow.end_letter(letter, &Fate::Dead(why.to_owned())).await,
-    };
-    let sent = tokio::time::timeout(settings.attempt_within(), postbox.send(letter, &words)).await;
-    let fate = match sent {
-        Ok(Ok(())) => Fate::Sent,
-        Ok(Err(Failure::Permanent(error))) => Fate::Dead(error),
-        Ok(Err(Failure::Passing(error))) => again(letter, settings, error),
-        Err(_) => again(letter, settings, "the server took too long".to_owned()),
-    };
-    flow.end_letter(letter, &fate).await
-}
-
-/// When to try again, if there is a point in it.
-fn again(letter: &LetterRow, settings: Settings, error: String) -> Fate {
-    let due_at = crate::flow::now() + settings.pause_after(letter.attempts, letter.claim);
-    match letter.attempts >= ATTEMPTS_MAX || due_at > letter.deadline {
-        true => Fate::Dead(format!("given up after {} attempts: {error}", letter.attempts)),
-        false => Fate::Again(due_at, error),
     }
 }
 
@@ -204,13 +114,5 @@ mod tests {
         ] {
             assert_eq!(with_tls(url), with);
         }
-    }
-
-    #[test]
-    fn each_pause_is_twice_as_long_up_to_an_hour() {
-        let settings = Settings { retry_after: Duration::from_secs(10), held_for: Duration::from_secs(60) };
-        let seconds = |attempts| settings.pause_after(attempts, 0).as_secs();
-        assert_eq!([seconds(1), seconds(2), seconds(3), seconds(9), seconds(60)], [10, 20, 40, 2_560, 3_600]);
-        assert!(settings.pause_after(1, 255) < Duration::from_millis(12_500));
     }
 }

@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod auto_confirm;
 pub mod billing;
+pub mod deliver;
 pub mod demo;
 pub mod expire_holds;
 pub mod mail;

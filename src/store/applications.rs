@@ -126,7 +126,10 @@ impl Store {
         (below, limit): (u64, u32),
     ) -> Result<Vec<Application>, StoreError> {
         let mut query: QueryBuilder<MySql> = QueryBuilder::new("select ");
-        query.push(COLUMNS).push(" from applications force index (of_executor) where executor_id = ").push_bind(executor_id);
+        // Left alone the server may read all of the executor's and sort them.
+        let index = if status.is_some() { "of_executor_in_status" } else { "of_executor" };
+        query.push(COLUMNS).push(" from applications force index (").push(index);
+        query.push(") where executor_id = ").push_bind(executor_id);
         query.push(" and order_id < ").push_bind(below);
         if let Some(status) = status {
             query.push(" and status = ").push_bind(status.as_str());

@@ -1,10 +1,15 @@
-//! Letters and messages, as an admin sees them: what waits, what was sent, and what was given up.
+//! Letters and messages on their way out, a table for each channel. Here, as an admin sees them: what waits, what was sent, and what
+//! was given up; in `queue`, as workers send them.
+
+mod queue;
 
 use schemars::JsonSchema;
 use sqlx::{MySql, QueryBuilder};
 use time::OffsetDateTime;
 
 use super::{Store, StoreError};
+
+pub use self::queue::{Delivery, Fate, Taking, end, take};
 
 /// By which way something is sent: each has an outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
@@ -49,29 +54,49 @@ pub struct DeliveryRow {
 }
 
 impl Channel {
-    fn columns(self) -> &'static str {
+    fn table(self) -> &'static str {
         match self {
-            Channel::Mail => {
-                "select id, user_id, letter as what, state, attempts, due_at, deadline, last_error, created_at, done_at from mail_outbox"
-            }
-            Channel::Telegram => {
-                "select id, user_id, event as what, state, attempts, due_at, deadline, last_error, created_at, done_at from telegram_outbox"
-            }
+            Channel::Mail => "mail_outbox",
+            Channel::Telegram => "telegram_outbox",
         }
+    }
+
+    /// The column that says what is sent.
+    fn what(self) -> &'static str {
+        match self {
+            Channel::Mail => "letter",
+            Channel::Telegram => "event",
+        }
+    }
+
+    /// Where it is sent, as far as that is kept with it.
+    fn reader(self) -> &'static str {
+        match self {
+            Channel::Mail => "address, language",
+            Channel::Telegram => "null as address, null as language",
+        }
+    }
+
+    fn select(self) -> QueryBuilder<MySql> {
+        let mut query = QueryBuilder::new("select id, user_id, ");
+        query.push(self.what()).push(" as what, state, attempts, due_at, deadline, last_error, created_at, done_at from ");
+        query.push(self.table());
+        query
     }
 }
 
 impl Store {
     /// One page of a channel, newest first.
     pub async fn deliveries(&self, channel: Channel, state: DeliveryState, below: u64, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
-        let mut query = QueryBuilder::<MySql>::new(channel.columns());
-        query.push(" where state = ").push_bind(state.as_str()).push(" and id < ").push_bind(below);
+        let mut query = channel.select();
+        // Left alone the server reads all that were sent and sorts them.
+        query.push(" force index (in_state) where state = ").push_bind(state.as_str()).push(" and id < ").push_bind(below);
         query.push(" order by id desc limit ").push_bind(limit);
         Ok(query.build_query_as().fetch_all(&self.pool).await?)
     }
 
     pub async fn delivery(&self, channel: Channel, id: u64) -> Result<Option<DeliveryRow>, StoreError> {
-        let mut query = QueryBuilder::<MySql>::new(channel.columns());
+        let mut query = channel.select();
         query.push(" where id = ").push_bind(id);
         Ok(query.build_query_as().fetch_optional(&self.pool).await?)
     }
@@ -84,15 +109,10 @@ impl Store {
         now: OffsetDateTime,
         deadline: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let statement = match channel {
-            Channel::Mail => {
-                "update mail_outbox set state = 'waiting', attempts = 0, due_at = ?, deadline = ?, done_at = null where id = ? and state = 'dead'"
-            }
-            Channel::Telegram => {
-                "update telegram_outbox set state = 'waiting', attempts = 0, due_at = ?, deadline = ?, done_at = null where id = ? and state = 'dead'"
-            }
-        };
-        let done = sqlx::query(statement).bind(now).bind(deadline).bind(id).execute(&self.pool).await?;
+        let mut query = QueryBuilder::<MySql>::new("update ");
+        query.push(channel.table()).push(" set state = 'waiting', attempts = 0, due_at = ").push_bind(now);
+        query.push(", deadline = ").push_bind(deadline).push(", done_at = null where id = ").push_bind(id).push(" and state = 'dead'");
+        let done = query.build().execute(&self.pool).await?;
         Ok(done.rows_affected() == 1)
     }
 }

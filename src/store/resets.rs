@@ -40,6 +40,12 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?)
     }
+
+    /// Links that were over by then are forgotten, at most `limit`.
+    pub async fn forget_resets(&self, before: OffsetDateTime, limit: u32) -> Result<(), StoreError> {
+        sqlx::query("delete from password_resets where expires_at < ? limit ?").bind(before).bind(limit).execute(&self.pool).await?;
+        Ok(())
+    }
 }
 
 /// Uses the link; false when it was used before, or is too old.

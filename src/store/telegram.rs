@@ -1,11 +1,9 @@
-//! Telegram: linked chats, codes that link them, and the outbox of messages. Whoever has a message has its `claim`; a worker
-//! that dies loses it when the time it was taken for is over.
+//! Telegram: linked chats, codes that link them, and messages, kept with their notification. How they are sent is in `deliveries`.
 
 use sqlx::{MySql, MySqlConnection, QueryBuilder};
 use time::OffsetDateTime;
 
-use super::mail::{Fate, Taking};
-use super::{Store, StoreError, padded, parts};
+use super::{Store, StoreError, parts};
 
 /// A message about to be kept, with its notification's number.
 pub struct NewMessage {
@@ -20,19 +18,7 @@ pub struct NewMessage {
     pub deadline: OffsetDateTime,
 }
 
-/// A message that a worker has taken.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct MessageRow {
-    pub id: u64,
-    pub user_id: u64,
-    pub event: String,
-    pub facts: String,
-    /// This one included.
-    pub attempts: u16,
-    pub deadline: OffsetDateTime,
-    pub claim: u64,
-}
-
+/// Keeps messages, in the transaction of their notifications.
 pub async fn insert(connection: &mut MySqlConnection, messages: &[NewMessage]) -> Result<(), StoreError> {
     for some in parts(messages) {
         let mut query =
@@ -44,56 +30,6 @@ pub async fn insert(connection: &mut MySqlConnection, messages: &[NewMessage]) -
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// Takes messages that are due, the most urgent first; those that another worker is about are passed over.
-pub async fn take(connection: &mut MySqlConnection, taking: &Taking) -> Result<Vec<MessageRow>, StoreError> {
-    let ids: Vec<u64> = sqlx::query_scalar(
-        "select id from telegram_outbox where state = 'waiting' and due_at <= ? order by priority, due_at limit ? for update skip locked",
-    )
-    .bind(taking.at)
-    .bind(taking.limit)
-    .fetch_all(&mut *connection)
-    .await?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut query = QueryBuilder::<MySql>::new("update telegram_outbox set attempts = attempts + 1, claim = ");
-    query.push_bind(taking.claim).push(", due_at = ").push_bind(taking.until).push(" where id in (");
-    let mut list = query.separated(", ");
-    for id in padded(ids) {
-        list.push_bind(id);
-    }
-    query.push(")");
-    query.build().execute(&mut *connection).await?;
-    Ok(sqlx::query_as(
-        "select id, user_id, event, facts, attempts, deadline, claim from telegram_outbox where claim = ? order by priority, id",
-    )
-    .bind(taking.claim)
-    .fetch_all(connection)
-    .await?)
-}
-
-/// Ends a worker's hold on a message; false when it had lost it.
-pub async fn end(connection: &mut MySqlConnection, message: &MessageRow, fate: &Fate, at: OffsetDateTime) -> Result<bool, StoreError> {
-    let (state, due_at, error, done_at) = match fate {
-        Fate::Sent => ("sent", at, None, Some(at)),
-        Fate::Again(due_at, error) => ("waiting", *due_at, Some(error), None),
-        Fate::Dead(error) => ("dead", at, Some(error), Some(at)),
-    };
-    let ended = sqlx::query(
-        "update telegram_outbox set state = ?, due_at = ?, last_error = coalesce(?, last_error), done_at = ?, claim = null \
-         where id = ? and claim = ? and state = 'waiting'",
-    )
-    .bind(state)
-    .bind(due_at)
-    .bind(error)
-    .bind(done_at)
-    .bind(message.id)
-    .bind(message.claim)
-    .execute(connection)
-    .await?;
-    Ok(ended.rows_affected() == 1)
 }
 
 /// Links this chat to whoever was given the code, and uses it up; nothing for a code that is not, or no more, good.
@@ -159,9 +95,8 @@ impl Store {
         Ok(())
     }
 
-    /// Messages that ended before `before`, and codes that were over by then, are forgotten.
-    pub async fn forget_messages(&self, before: OffsetDateTime, limit: u32) -> Result<(), StoreError> {
-        sqlx::query("delete from telegram_outbox where done_at < ? limit ?").bind(before).bind(limit).execute(&self.pool).await?;
+    /// Codes that were over by then are forgotten, at most `limit`.
+    pub async fn forget_telegram_codes(&self, before: OffsetDateTime, limit: u32) -> Result<(), StoreError> {
         sqlx::query("delete from telegram_codes where expires_at < ? limit ?").bind(before).bind(limit).execute(&self.pool).await?;
         Ok(())
     }

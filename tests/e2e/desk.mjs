@@ -170,10 +170,49 @@ async function figures({ server, browser }) {
   await browser.shot(dark, 'desk-figures-ru-dark-390');
 }
 
+async function commission({ server, browser }) {
+  const admin = await server.user('admin');
+  const page = await browser.tab(await browser.person(admin, { lang: 'ru' }), '/admin/commission');
+  await live(page);
+  const before = await server.api(admin, 'GET', '/api/admin/commission');
+  const quoted = async () => (await server.api(null, 'GET', '/api/quote?price=12345')).commission;
+  const round = await quoted();
+  try {
+    await page.locator('main button').filter({ hasText: 'Точный' }).click();
+    await page.locator('#rate').fill('2,5');
+    await page.locator('#floor').fill('1');
+    await page.locator('form button:not([type="button"])').click();
+    await page.locator('[data-toast="success"]').waitFor();
+    // 2.5 % of 123.45, rounded up to the kopeck.
+    assert.equal(await quoted(), 309);
+    await page.locator('tbody tr').filter({ hasText: '3,09' }).waitFor();
+  } finally {
+    await server.api(admin, 'PUT', '/api/admin/commission', before);
+  }
+  assert.equal(await quoted(), round);
+}
+
+async function audit({ server, browser }) {
+  const admin = await server.user('admin');
+  await disputed(server, 'Counted by the audit');
+  const page = await browser.tab(await browser.person(admin, { lang: 'ru' }), '/admin/audit');
+  await live(page);
+  await page.locator('[data-audit]').click();
+  await page.locator('[data-broken="0"]').waitFor({ timeout: 60_000 });
+  assert.match(await page.locator('[data-broken]').innerText(), /Выполня/);
+  assert.equal(await page.locator('[data-repair]').count(), 0, 'there is nothing to repair');
+  // Each class is told in the reader's language.
+  assert.equal(await page.locator('main li').filter({ hasText: /^[A-Za-z]/ }).count(), 0);
+  assert.deepEqual(await browser.accessible(page, 'audit'), []);
+  await browser.shot(page, 'desk-audit-ru');
+}
+
 export const tests = [
   { name: 'desk: a person is found, closed, and opened again', run: people },
   { name: 'desk: orders are found by number, title, state and side', run: orders },
   { name: 'desk: a verdict names the sums, pays one side, and is told', run: verdicts },
   { name: 'desk: what could not be sent is shown with its reason and tried again', run: deliveries },
+  { name: 'desk: the commission is switched, and quotes follow at once', run: commission },
+  { name: 'desk: an audit says that everything agrees, in the reader’s language', run: audit },
   { name: 'desk: the last hour in charts and in a table', run: figures },
 ];

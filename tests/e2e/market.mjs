@@ -93,6 +93,14 @@ async function editing({ server, browser, lang }) {
   await page.waitForFunction((was) => document.querySelector('header [data-balance]').innerText !== was, before);
   const now = await server.api(customer, 'GET', `/api/orders/${order.id}`);
   assert.deepEqual([now.price, now.payout, now.title], [120_000, 108_000, 'Edited by two, twice']);
+
+  // Words alone are taken back by one press.
+  await page.locator('[data-act="edit"]').click();
+  await page.locator('#edit-name').fill('Edited by mistake');
+  await page.locator('[data-save]').click();
+  await page.locator('h1').filter({ hasText: 'by mistake' }).waitFor();
+  await page.locator('[data-toast-action]').filter({ hasText: WORDS[lang].undo }).click();
+  await page.locator('h1').filter({ hasText: 'Edited by two, twice' }).waitFor();
 }
 
 async function choosing({ server, browser, lang }) {

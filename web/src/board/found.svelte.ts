@@ -21,6 +21,8 @@ export class FoundOrders {
   /** The first page was asked for. */
   asked = $state(false);
   #query = '';
+  /** Of the page that was asked for last. */
+  #cursor: string | null = null;
   #asked: AbortController | null = null;
 
   /** Forgets what was found, and asks for the first page, or for the one at `cursor`. */
@@ -46,7 +48,7 @@ export class FoundOrders {
 
   /** Once more what failed. */
   retry(): Promise<void> {
-    return this.#page(this.next);
+    return this.#page(this.#cursor);
   }
 
   /** What the live board says of them. */
@@ -67,6 +69,7 @@ export class FoundOrders {
 
   async #page(cursor: string | null): Promise<void> {
     const asked = (this.#asked = new AbortController());
+    this.#cursor = cursor;
     this.loading = true;
     this.failed = null;
     const query = new URLSearchParams(this.#query);

@@ -98,6 +98,24 @@ test('behind a full window the pages begin where the live lines end', async () =
   expect(listing.hasMore).toBe(false);
 });
 
+test('a page that did not arrive is asked for once more, where it was', async () => {
+  const asked: string[] = [];
+  vi.stubGlobal('fetch', (path: string) => {
+    asked.push(path);
+    return asked.length === 1 ? Promise.reject(new TypeError('network')) : Promise.resolve(new Response(JSON.stringify({ items: [order(4)], next: null })));
+  });
+  const { listing } = board(...Array.from({ length: 1000 }, (_, i) => order(1004 - i)));
+  listing.change(EVERYTHING);
+  listing.more();
+  await settled();
+  expect(listing.found.failed).not.toBeNull();
+  listing.more();
+  expect(asked).toHaveLength(1);
+  await listing.found.retry();
+  expect(asked[1]).toBe(asked[0]);
+  expect(ids(listing).at(-1)).toBe(4);
+});
+
 test('what was found is not live, but what the live board says of it is applied', async () => {
   server({ items: [order(5), order(4)], next: null });
   const { listing } = board(order(9));
