@@ -207,6 +207,50 @@ async function audit({ server, browser }) {
   await browser.shot(page, 'desk-audit-ru');
 }
 
+async function limits({ server, browser }) {
+  const admin = await server.user('admin');
+  const customer = await server.user('customer', 1_000_000);
+  const page = await browser.tab(await browser.person(admin), '/admin/limits');
+  await live(page);
+  const field = page.locator('#limit-orders_day');
+  await field.fill('1');
+  await page.locator('[data-limits-form] button').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  await server.post(customer, 'The only one today');
+  await assert.rejects(server.post(customer, 'One too many'), /429[\s\S]*orders_day/);
+  await page.reload();
+  const met = page.locator('[data-limits-met]');
+  await met.locator(`a[href="/admin/users/${customer.user_id}"]`).waitFor();
+  assert.equal(await field.inputValue(), '1');
+  assert.deepEqual(await browser.accessible(page, 'limits'), []);
+  await browser.shot(page, 'desk-limits');
+  await field.fill('');
+  await page.locator('[data-limits-form] button').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  await server.post(customer, 'One more after all');
+}
+
+async function debug({ server, browser }) {
+  const admin = await server.user('admin');
+  const customer = await server.user('customer');
+  const page = await browser.tab(await browser.person(admin), '/admin/debug');
+  await live(page);
+  await page.locator('[data-turn-on]').click();
+  await page.locator('[data-debug="on"]').waitFor();
+  await server.api(customer, 'GET', '/api/me');
+  const row = page.locator('[data-request="/api/me"]').first();
+  await row.locator('button').click();
+  await row.locator('[data-calls] li').filter({ hasText: /select/i }).first().waitFor();
+  assert.deepEqual(await browser.accessible(page, 'debug'), []);
+  await browser.shot(page, 'desk-debug');
+  await page.locator('[data-turn-off]').click();
+  await page.locator('[data-debug="off"]').waitFor();
+  assert.equal((await server.api(admin, 'GET', '/api/admin/debug')).on, false);
+  await page.locator('[data-cache="sessions"]').waitFor();
+  await page.locator('[data-caches] [data-clear]').click();
+  await page.locator('[data-toast="success"]').waitFor();
+}
+
 export const tests = [
   { name: 'desk: a person is found, closed, and opened again', run: people },
   { name: 'desk: orders are found by number, title, state and side', run: orders },
@@ -214,5 +258,7 @@ export const tests = [
   { name: 'desk: what could not be sent is shown with its reason and tried again', run: deliveries },
   { name: 'desk: the commission is switched, and quotes follow at once', run: commission },
   { name: 'desk: an audit says that everything agrees, in the reader’s language', run: audit },
+  { name: 'desk: limits are set for all nodes, and who met them is told', run: limits },
+  { name: 'desk: what a request asks of the databases is shown while the debug mode is on', run: debug },
   { name: 'desk: the last hour in charts and in a table', run: figures },
 ];
