@@ -15,13 +15,14 @@ use crate::config::descriptors::PLAIN_CONNECTIONS;
 use crate::domain::news::Item;
 use crate::domain::order::Order;
 use crate::domain::payout::PayoutRules;
-use crate::flow::{Flow, FlowError, Outbox};
+use crate::flow::{Attempts, Flow, FlowError, Outbox};
 use crate::http::{
-    Api, Bound, Description, Doors, Exports, Figures, Mode, Port, Sandbox, Server, ServerConfig, Stage, for_operators, router,
+    Api, Bound, Debug, Description, Doors, Exports, Figures, Gate, Mode, Port, Proxies, Sandbox, Server, ServerConfig, Stage,
+    for_operators, router,
 };
 use crate::jobs::deliver::Carrier;
 use crate::jobs::sweep::Carried;
-use crate::jobs::{auto_confirm, billing, deliver, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
+use crate::jobs::{archive, auto_confirm, billing, deliver, demo, expire_holds, mail, notices, outdate_topups, publish, sweep, telegram};
 use crate::live::{Catalog, Drain, Live, LiveConfig};
 use crate::store::{Store, StoreError};
 use crate::{config, flow, telemetry};
@@ -51,6 +52,8 @@ pub struct AppConfig {
     pub is_worker: bool,
     pub is_demo: bool,
     pub limits: config::Limits,
+    /// What one caller may ask.
+    pub callers: config::LimitArgs,
     pub payouts: config::PayoutArgs,
     pub gateway: config::Gateway,
     pub mail: config::MailArgs,
@@ -141,12 +144,14 @@ impl App {
         let live_config = LiveConfig {
             node: node.clone(),
             sockets_max: config.limits.sockets_max,
+            messages_s: config.callers.limit_messages_s,
             categories: flow.watch_categories(),
             hash_token: flow::hash_token,
             users: bus.users().clone(),
         };
         let catalog = Catalog::start(store.clone());
         let live = Live::start(store.clone(), feed, live_config, observer(&flow, &carried, &catalog, ear));
+        tokio::spawn(forget_when_told(flow.watch_caches(), live.clone(), catalog.clone()));
         let (stopping, stopped) = watch::channel(false);
         let mut jobs = JoinSet::new();
         jobs.spawn(publish::run(store.clone(), bus.clone(), unsent, stopped.clone()));
@@ -160,6 +165,7 @@ impl App {
                 postbox,
                 bot,
                 delivery: config.mail.settings(),
+                archive_after: config.limits.archive_after(),
             };
             work.begin(&mut jobs, &stopped);
         }
@@ -167,7 +173,7 @@ impl App {
         let settings = config.limits.billing(node.clone(), config.is_worker);
         jobs.spawn(billing::run(flow.clone(), store.clone(), queue, settings, stopped.clone()));
         let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || telemetry::render(&metrics));
-        let figures = Arc::new(Figures::new(node, metrics.clone(), live.clone()));
+        let figures = Arc::new(Figures::new(node.clone(), metrics.clone(), live.clone()));
         jobs.spawn(figures.clone().run(stopped.clone()));
         if config.is_demo {
             jobs.spawn(demo::run(flow.clone(), store.clone(), stopped));
@@ -187,6 +193,10 @@ impl App {
             origins: config.origins,
             metrics,
             figures,
+            debug: Debug::new(node),
+            gate: Gate::default(),
+            attempts: Attempts::new(bus.clone()),
+            proxies: Proxies(config.callers.trusted_proxies),
             stopping: AtomicBool::new(false),
             exports: Exports::default(),
             description: Description::default(),
@@ -267,7 +277,12 @@ fn ways_out(config: &AppConfig) -> Result<(Option<mail::Postbox>, Option<telegra
     let (postbox, public_url) = config.mail.postbox(config.mode, config.listen).map_err(StartError::Mail)?.unzip();
     let board = public_url.as_deref().or(config.mail.public_url.as_deref());
     let (bot, telegram) = config.telegram.bot(board).map_err(StartError::Telegram)?.unzip();
-    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, ..config.limits.flow() }))
+    let mut limits = config.callers.in_force();
+    if config.is_demo {
+        // The few customers of the demo market are the whole market.
+        limits.orders_day = 0;
+    }
+    Ok((postbox, bot, flow::FlowConfig { topups, public_url, telegram, limits, ..config.limits.flow() }))
 }
 
 /// Who else wants to know of the news besides the boards.
@@ -291,6 +306,14 @@ fn observer(
     }
 }
 
+/// Forgets what the live part remembers whenever an admin wants that; ends with the use cases.
+async fn forget_when_told(mut cleared: watch::Receiver<u64>, live: Live, catalog: Catalog) {
+    while cleared.changed().await.is_ok() {
+        live.sessions().forget_all();
+        catalog.read_again();
+    }
+}
+
 /// What only nodes with the role `worker` do, besides their share of the billing queue.
 struct Work {
     flow: Flow,
@@ -300,14 +323,18 @@ struct Work {
     postbox: Option<mail::Postbox>,
     bot: Option<telegram::Bot>,
     delivery: deliver::Settings,
+    archive_after: Option<Duration>,
 }
 
 impl Work {
     fn begin(self, jobs: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
-        let Self { flow, store, node, heard, postbox, bot, delivery } = self;
+        let Self { flow, store, node, heard, postbox, bot, delivery, archive_after } = self;
         jobs.spawn(auto_confirm::run(flow.clone(), stopped.clone()));
         jobs.spawn(outdate_topups::run(flow.clone(), stopped.clone()));
         jobs.spawn(expire_holds::run(flow.clone(), stopped.clone()));
+        if let Some(after) = archive_after {
+            jobs.spawn(archive::run(flow.clone(), store.clone(), node.clone(), after, stopped.clone()));
+        }
         jobs.spawn(notices::run(flow.clone(), store.clone(), node.clone(), heard, stopped.clone()));
         if let Some(postbox) = postbox {
             jobs.spawn(deliver::run(flow.clone(), Carrier::Mail(postbox), delivery, stopped.clone()));

@@ -2,6 +2,7 @@
 
 pub mod descriptors;
 mod gateway;
+mod limits;
 mod mail;
 mod telegram;
 
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 pub use self::gateway::{Gateway, GatewayInForce};
+pub use self::limits::{LimitArgs, LimitsInForce, Switch};
 pub use self::mail::MailArgs;
 pub use self::telegram::TelegramArgs;
 use crate::http::{Mode, Port};
@@ -70,6 +72,8 @@ pub struct Serving {
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]
+    pub callers: LimitArgs,
+    #[command(flatten)]
     pub payouts: PayoutArgs,
     #[command(flatten)]
     pub gateway: Gateway,
@@ -115,6 +119,9 @@ pub struct Limits {
     /// Seconds after which submitted work counts as confirmed
     #[arg(long, env = "ORDERBOARD_AUTO_CONFIRM_S", default_value_t = 259_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub auto_confirm_s: u64,
+    /// Days after which what a finished order says and what happened to it go to the archive; 0 for never
+    #[arg(long, env = "ORDERBOARD_ARCHIVE_AFTER_DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    pub archive_after_days: u32,
     /// The lowest price that an executor may offer for an order, in percent of its price
     #[arg(long, env = "ORDERBOARD_COUNTER_MIN_PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub counter_min_percent: u16,
@@ -197,12 +204,18 @@ impl Limits {
         }
     }
 
+    /// After which time old orders are archived, if they are.
+    pub fn archive_after(&self) -> Option<Duration> {
+        (self.archive_after_days > 0).then(|| Duration::from_secs(86_400 * u64::from(self.archive_after_days)))
+    }
+
     /// The flow's share of the limits.
     pub fn flow(&self) -> crate::flow::FlowConfig {
         crate::flow::FlowConfig {
             take_lane: crate::flow::LaneSize { connections: usize::from(self.take_connections), batch: usize::from(self.take_batch) },
             auto_confirm_after: Duration::from_secs(self.auto_confirm_s),
             counter_limits: crate::flow::CounterLimits { min_percent: self.counter_min_percent, max_percent: self.counter_max_percent },
+            limits: crate::flow::Limits::default(),
             session_lifetime: Duration::from_secs(self.session_s),
             topups: crate::flow::TopupConfig::default(),
             public_url: None,
@@ -232,6 +245,7 @@ pub struct InForce {
     pub take_batch: u16,
     pub sockets_max: usize,
     pub auto_confirm_s: u64,
+    pub archive_after_days: u32,
     pub billing_workers: u16,
     pub billing_batch: u16,
     pub billing_claim_ms: u64,
@@ -249,6 +263,8 @@ pub struct InForce {
     /// `null` where no messages are sent.
     pub telegram_bot: Option<String>,
     pub telegram_api: String,
+    #[serde(flatten)]
+    pub callers: LimitsInForce,
     #[serde(flatten)]
     pub gateway: GatewayInForce,
 }
@@ -277,6 +293,7 @@ impl InForce {
             take_batch: serving.limits.take_batch,
             sockets_max: serving.limits.sockets_max,
             auto_confirm_s: serving.limits.auto_confirm_s,
+            archive_after_days: serving.limits.archive_after_days,
             billing_workers: serving.limits.billing_workers,
             billing_batch: serving.limits.billing_batch,
             billing_claim_ms: serving.limits.billing_claim_ms,
@@ -292,6 +309,7 @@ impl InForce {
             mail_claim_ms: serving.mail.mail_claim_ms,
             telegram_bot: serving.telegram.telegram_token.and(serving.telegram.telegram_bot),
             telegram_api: serving.telegram.telegram_api,
+            callers: serving.callers.into(),
             gateway: serving.gateway.in_force(serving_mode),
         }
     }

@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
 /// Bounds of whatever ends in `_seconds`.
 /// For what is promised in milliseconds.
@@ -22,14 +24,20 @@ const COUNTS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 5
 /// The exporter keeps each value that was recorded until somebody sums them up. Nobody may ever ask for /metrics.
 const SUM_UP_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts logging: `RUST_LOG` decides what, JSON when `ORDERBOARD_LOG=json`.
-pub fn log() {
+/// Starts logging: `RUST_LOG` decides what, JSON when `ORDERBOARD_LOG=json`. `listener` hears what it asks for besides.
+pub fn log(listener: impl Layer<Registry> + Send + Sync) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=error,sqlx=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let is_json = std::env::var("ORDERBOARD_LOG").is_ok_and(|format| format == "json");
+    let registry = tracing_subscriber::registry().with(listener);
     // A second call in one process (tests) changes nothing.
-    let _ =
-        if is_json { builder.json().try_init() } else { builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init() };
+    let _ = match is_json {
+        true => registry.with(lines.json().with_filter(filter)).try_init(),
+        false => {
+            let lines = lines.with_target(false).with_ansi(std::io::stderr().is_terminal());
+            registry.with(lines.with_filter(filter)).try_init()
+        }
+    };
 }
 
 /// The process's metrics.

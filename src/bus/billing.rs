@@ -26,6 +26,7 @@ use super::BusError;
 use super::client::{BLOCK_FOR, Link};
 use super::entries::{FIELD, Group, Message, Place, is_no_group, messages};
 use super::servers::{self, Servers};
+use super::timed::timed;
 
 const GROUP: &str = "billing";
 /// Messages set aside that are kept; enough for a person to see what goes wrong.
@@ -121,7 +122,8 @@ impl Queue {
     /// Appends a request.
     pub async fn request(&self, op: &str) -> Result<(), BusError> {
         let shared = &*self.shared;
-        let _: Value = shared.requests.commands().xadd(&shared.requests.key, false, None::<()>, "*", (FIELD, op)).await?;
+        let commands = shared.requests.commands();
+        let _: Value = timed("XADD requests", commands.xadd(&shared.requests.key, false, None::<()>, "*", (FIELD, op))).await?;
         Ok(())
     }
 

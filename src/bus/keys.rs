@@ -12,6 +12,7 @@ pub(super) struct Keys {
     versions: String,
     private_versions: String,
     private: String,
+    attempts: String,
 }
 
 impl Keys {
@@ -28,6 +29,7 @@ impl Keys {
             versions: format!("{{{prefix}}}:v"),
             private_versions: format!("{{{prefix}}}:p"),
             private: format!("{{{prefix}}}:u:"),
+            attempts: format!("{{{prefix}}}:a:"),
         })
     }
 
@@ -45,6 +47,11 @@ impl Keys {
     /// Whose channel this is.
     pub(super) fn user_of(&self, channel: &str) -> Option<u64> {
         channel.strip_prefix(&self.private)?.parse().ok()
+    }
+
+    /// Where attempts are counted.
+    pub(super) fn attempts(&self, name: &str) -> String {
+        format!("{}{name}", self.attempts)
     }
 
     /// The command that sends on a channel.

@@ -34,6 +34,7 @@
 //! | `{ob}:v:order:123` | string, 300 s | the newest version carried for that row |
 //! | `{ob}:u:5` | channel | what concerns user 5 alone, `{at, items}`; followed where that user has a socket |
 //! | `{ob}:p:account:7` | string, 300 s | the newest version carried so |
+//! | `{ob}:a:…` | string, at most 15 min | how far attempts to sign in, to register or to have a link sent are ahead of their limit |
 //!
 //! The hash tag keeps all keys in one slot of a cluster, where the channels are sharded ones (`SPUBLISH`).
 //!
@@ -69,6 +70,7 @@
 //! `flow` and `jobs` publish, `live` reads. Nothing here knows what a row means, begins a transaction, or waits
 //! for Redis on somebody's request longer than the command timeout.
 
+mod attempts;
 mod billing;
 mod client;
 mod entries;
@@ -82,6 +84,7 @@ mod publish;
 mod reader;
 mod recover;
 mod servers;
+mod timed;
 mod wire;
 
 use std::sync::Arc;
@@ -89,6 +92,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
+pub use attempts::Tally;
 pub use billing::{Backlog, Claimed, Consumer, Queue};
 pub use entries::Message;
 pub use error::BusError;

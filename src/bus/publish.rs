@@ -29,7 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Publisher {
     pub(super) link: Link,
-    keys: Arc<Keys>,
+    pub(super) keys: Arc<Keys>,
     health: Arc<Health>,
     script: Script,
     places: Semaphore,

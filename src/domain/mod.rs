@@ -9,12 +9,14 @@ pub mod edit;
 pub mod event;
 pub mod ledger;
 pub mod letters;
+pub mod limits;
 pub mod money;
 pub mod news;
 pub mod notice;
 pub mod notice_words;
 pub mod order;
 pub mod payout;
+pub mod rate;
 pub mod refusal;
 pub mod robokassa;
 

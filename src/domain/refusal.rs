@@ -4,6 +4,7 @@
 use time::OffsetDateTime;
 
 use super::event::Facts;
+use super::limits::Reached;
 use super::order::{FullOrder, Status};
 use super::payout::PayoutStatus;
 use super::user::Party;
@@ -130,6 +131,14 @@ pub enum Refusal {
         what: &'static str,
         retry_after_s: u32,
     },
+    /// The caller has asked as often as one may.
+    Limited(Reached),
+}
+
+impl From<Reached> for Refusal {
+    fn from(reached: Reached) -> Self {
+        Refusal::Limited(reached)
+    }
 }
 
 impl From<Invalid> for Refusal {

@@ -2,6 +2,7 @@
 //! that a new one has its board on every node within two seconds, and a hidden one is refused everywhere.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -20,7 +21,12 @@ impl Flow {
         self.categories.borrow().clone()
     }
 
-    /// The same, for whoever has to know when they change.
+    /// How long ago they were read.
+    pub fn categories_age(&self) -> Duration {
+        self.categories_read.load().elapsed()
+    }
+
+    /// All of them, for whoever has to know when they change.
     pub fn watch_categories(&self) -> watch::Receiver<Categories> {
         self.categories.subscribe()
     }
@@ -28,6 +34,7 @@ impl Flow {
     /// Reads them again; other nodes' admins may have changed them.
     pub async fn refresh_categories(&self) -> Result<(), FlowError> {
         let read = self.store.categories().await?;
+        self.categories_read.store(Arc::new(Instant::now()));
         self.categories.send_if_modified(|known| {
             let is_new = **known != read;
             if is_new {

@@ -8,7 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::user::{Actor, Role};
 use crate::store::StoreError;
 
-const SETTING: &str = "commission";
+pub(super) const SETTING: &str = "commission";
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Stored {
@@ -23,11 +23,11 @@ impl Flow {
         **self.policy.load()
     }
 
-    /// Reads the policy again; other nodes' admins may have switched it.
-    pub async fn refresh_policy(&self) -> Result<(), FlowError> {
-        let Some(value) = self.store.setting(SETTING).await? else { return Ok(()) };
+    /// Takes over what the setting says; without one the policy stays as it is.
+    pub(super) fn apply_policy(&self, value: Option<&str>) -> Result<(), FlowError> {
+        let Some(value) = value else { return Ok(()) };
         let corrupt = || StoreError::Corrupt(format!("setting {SETTING} is {value}"));
-        let stored: Stored = serde_json::from_str(&value).map_err(|_| corrupt())?;
+        let stored: Stored = serde_json::from_str(value).map_err(|_| corrupt())?;
         let policy = Policy::new(stored.rate_bp, stored.floor_bp, stored.mode).map_err(|_| corrupt())?;
         self.policy.store(Arc::new(policy));
         Ok(())

@@ -5,10 +5,11 @@ use time::OffsetDateTime;
 
 use super::move_money::{Short, body_hash, judge, operation_id};
 use super::transaction::transaction;
-use super::{Flow, FlowError, now, statistics};
+use super::{Flow, FlowError, limits, now, statistics};
 use crate::domain::billing::NewHold;
 use crate::domain::commission::{Policy, Split};
 use crate::domain::ledger::{AccountKind, Transfer};
+use crate::domain::limits::Limits;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::news::Subject;
 use crate::domain::order::{Acceptance, Assignment, FullOrder, Order, Status, unix_ms};
@@ -76,6 +77,7 @@ struct Creation<'a> {
     draft: &'a OrderDraft,
     split: Split,
     policy: Policy,
+    limits: Limits,
     /// What is wrong with the category today; a repeat hears what the order was answered with all the same.
     unusable: Option<Invalid>,
     /// Nothing where the customer has no wallet in this currency yet.
@@ -102,6 +104,7 @@ impl Flow {
             draft,
             split: draft.ask.split(policy)?,
             policy,
+            limits: self.limits(),
             unusable: match &draft.category {
                 Some(category) => self.unusable_category(category).await?,
                 None => None,
@@ -142,6 +145,7 @@ async fn create(connection: &mut MySqlConnection, creation: &Creation<'_>) -> Re
         Ok(sheet) => sheet,
         Err(Short { available }) => return refused(connection, creation, refuse(available)).await,
     };
+    limits::one_more_order(connection, &creation.limits, creation.actor.user.id, at).await?;
     let order = insert(connection, creation, at).await?;
     let hold = NewHold { account_id: wallet, operation_id: creation.id.clone(), amount: price, expires_at: None, at };
     let hold_id = holds::insert(connection, &hold, Some(order.order.id)).await?;

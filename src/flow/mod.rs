@@ -8,9 +8,12 @@
 
 mod accept_order;
 mod apply;
+mod archive;
+mod attempts;
 mod audit;
 mod audit_desk;
 mod billing;
+mod caches;
 mod cancel_order;
 mod categories;
 mod choose_applicant;
@@ -18,12 +21,14 @@ mod close_user;
 mod commission_policy;
 mod create_order;
 mod credentials;
+mod debug_switch;
 mod deliveries;
 mod dispute;
 mod edit_order;
 mod grant;
 mod kept;
 mod letters;
+mod limits;
 mod move_money;
 mod move_order;
 mod notices;
@@ -33,6 +38,7 @@ mod profile;
 mod recent;
 mod repair;
 mod services;
+mod settings;
 mod settle_order;
 mod sign_in;
 mod statistics;
@@ -44,7 +50,8 @@ mod top_up;
 mod transaction;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicI64;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
@@ -58,6 +65,8 @@ use crate::store::{Store, StoreError};
 
 pub use self::accept_order::Accepted;
 pub use self::apply::Offer;
+pub use self::archive::Archived;
+pub use self::attempts::{Attempt, Attempts};
 pub use self::audit::Finding;
 pub use self::audit_desk::{Audited, Progress};
 pub use self::billing::{Answered, Scope};
@@ -65,6 +74,7 @@ pub use self::categories::Categories;
 pub use self::choose_applicant::Choice;
 pub use self::create_order::{Ask, OrderDraft};
 pub use self::credentials::Ended;
+pub use self::debug_switch::DEBUG_MINUTES_MAX;
 pub use self::dispute::Verdict;
 pub use self::edit_order::OrderEdit;
 pub use self::grant::Granted;
@@ -80,6 +90,7 @@ pub use self::sweep_earnings::Swept;
 pub use self::telegram::{TelegramConfig, TelegramLink};
 pub use self::top_up::{Arrival, Fault, Payment, Topup, TopupConfig};
 pub use crate::domain::application::CounterLimits;
+pub use crate::domain::limits::Limits;
 pub use crate::domain::robokassa::{Hash, Merchant, Password, SANDBOX_LOGIN, Stage};
 pub use crate::store::deliveries::{Channel, Delivery, Fate};
 pub use crate::store::take_lane::LaneSize;
@@ -92,6 +103,8 @@ pub struct FlowConfig {
     /// Submitted work counts as confirmed after this time.
     pub auto_confirm_after: Duration,
     pub counter_limits: CounterLimits,
+    /// What one caller may ask, unless an admin sets it otherwise.
+    pub limits: Limits,
     pub session_lifetime: Duration,
     pub topups: TopupConfig,
     /// Where people reach the board, for the links in letters; nothing where no mail is sent.
@@ -110,7 +123,13 @@ pub struct Flow {
     /// Nothing on the command line, which has no Redis.
     queue: Option<Queue>,
     policy: Arc<ArcSwap<Policy>>,
+    limits: Arc<ArcSwap<Limits>>,
+    /// Unix time; 0 where the debug mode is off.
+    debugs_until_ms: Arc<AtomicI64>,
     categories: Arc<watch::Sender<Categories>>,
+    /// When they were read.
+    categories_read: Arc<ArcSwap<Instant>>,
+    caches_cleared: Arc<watch::Sender<u64>>,
     hashing: Arc<tokio::sync::Semaphore>,
     forgetting: Arc<tokio::sync::Semaphore>,
     config: Arc<FlowConfig>,
@@ -125,7 +144,11 @@ impl Flow {
             lane: TakeLane::start(&store, config.take_lane),
             takes: accept_order::Takes::default(),
             policy: Arc::new(ArcSwap::from_pointee(Policy::default())),
+            limits: Arc::new(ArcSwap::from_pointee(config.limits)),
+            debugs_until_ms: Arc::default(),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
+            categories_read: Arc::new(ArcSwap::from_pointee(Instant::now())),
+            caches_cleared: Arc::new(watch::Sender::new(0)),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),
             config: Arc::new(config),
@@ -134,7 +157,7 @@ impl Flow {
             outbox,
             queue,
         };
-        flow.refresh_policy().await?;
+        flow.refresh_settings().await?;
         Ok(flow)
     }
 

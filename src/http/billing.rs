@@ -12,7 +12,7 @@ use super::Api;
 use super::caller::{MaybeCaller, bearer};
 use super::error::{Answer, Problem, accepted, billing, ok_json};
 use super::extract::{Json, Query, Segment};
-use crate::domain::billing::{After, Deed, OPERATION_ID_MAX, Request, read};
+use crate::domain::billing::{After, Deed, EXPIRES_S_MAX, OPERATION_ID_MAX, Request, read};
 use crate::domain::ledger::AccountKind;
 use crate::domain::money::{AMOUNT_MAX, Currency};
 use crate::domain::refusal::{Invalid, Reason, Refusal};
@@ -70,23 +70,39 @@ impl JsonSchema for Command {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (account, currency) = (generator.subschema_for::<AccountKind>(), generator.subschema_for::<Currency>());
+        // A member that is absent and one that is null are the same.
+        let or_null = |schema: &Value| json!({"anyOf": [schema, {"type": "null"}]});
+        let (account, currency) = (generator.subschema_for::<AccountKind>().to_value(), generator.subschema_for::<Currency>().to_value());
+        let (account, currency) = (or_null(&account), or_null(&currency));
         let id = json!({"type": "integer", "minimum": 1, "maximum": i64::MAX});
-        let text = format!("^[!-~]{{1,{OPERATION_ID_MAX}}}$");
+        let amount = json!({"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX});
+        let seconds = or_null(&json!({"type": "integer", "minimum": 1, "maximum": EXPIRES_S_MAX}));
+        let on_account = json!({"user_id": id, "account": account, "currency": currency, "amount": amount});
+        let on_hold = json!({"hold_id": id, "user_id": or_null(&id), "account": account, "currency": currency, "amount": or_null(&amount)});
+        let with = |members: &Value, name: &str, schema: &Value| {
+            let mut members = members.clone();
+            members[name] = schema.clone();
+            members
+        };
+        let command = |types: &[&str], required: &[&str], members: &Value| {
+            let members = with(members, "type", &json!({"enum": types}));
+            json!({"required": required, "properties": members})
+        };
         json_schema!({
             "type": "object",
             "required": ["operation_id", "type"],
             "properties": {
-                "operation_id": {"type": "string", "pattern": text, "description": "The same id with the same body is the same operation, carried out once"},
-                "type": {"enum": ["credit", "debit", "hold", "capture", "release", "transfer"]},
-                "user_id": id,
-                "account": account,
-                "currency": currency,
-                "amount": {"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX},
-                "hold_id": id,
-                "to_user_id": id,
-                "expires_s": {"type": "integer", "minimum": 1, "maximum": 31_536_000},
+                "operation_id": {"type": "string", "pattern": format!("^[!-~]{{1,{OPERATION_ID_MAX}}}$"),
+                    "description": "The same id with the same body is the same operation, carried out once"},
             },
+            "oneOf": [
+                command(&["credit", "debit"], &["user_id", "amount"], &on_account),
+                command(&["hold"], &["user_id", "amount"], &with(&on_account, "expires_s", &seconds)),
+                command(&["capture"], &["hold_id"], &with(&on_hold, "to_user_id", &or_null(&id))),
+                command(&["release"], &["hold_id"], &on_hold),
+                // Of whoever is signed in, where nobody is named.
+                command(&["transfer"], &["to_user_id", "amount"], &with(&with(&on_account, "to_user_id", &id), "user_id", &or_null(&id))),
+            ],
             "examples": [{"operation_id": "invoice-17", "type": "transfer", "user_id": 1, "to_user_id": 2, "amount": 15_000}],
         })
     }

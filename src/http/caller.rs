@@ -12,6 +12,28 @@ use super::{Api, Mode};
 use crate::domain::refusal::Refusal;
 use crate::store::sessions::Session;
 
+/// Who is calling, found before anything else is done for a request, and kept with it.
+#[derive(Clone)]
+pub(super) enum Known {
+    Member(Arc<Session>),
+    Guest,
+    /// Somebody whose token opens no session: one that has ended, or a service's.
+    Stranger,
+}
+
+impl Known {
+    pub(super) async fn find(api: &Api, headers: &HeaderMap) -> Result<Self, Problem> {
+        let bearer = bearer(headers);
+        let Some(token) = bearer.or_else(|| cookie(headers, api.mode)) else { return Ok(Self::Guest) };
+        Ok(match api.live.sessions().find(token).await? {
+            Some(session) => Self::Member(session),
+            // A token that was meant to say who is calling and does not is an error; a stale cookie makes a guest.
+            None if bearer.is_some() => Self::Stranger,
+            None => Self::Guest,
+        })
+    }
+}
+
 /// A caller who is signed in.
 pub(super) struct Caller(pub(super) Arc<Session>);
 
@@ -31,15 +53,15 @@ impl FromRequestParts<Api> for MaybeCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let bearer = bearer(&parts.headers);
-        let token = bearer.or_else(|| cookie(&parts.headers, api.mode));
-        let Some(token) = token else { return Ok(Self(None)) };
-        let session = api.live.sessions().find(token).await?;
-        // A token that was meant to say who is calling and does not is an error; a stale cookie makes a guest.
-        if session.is_none() && bearer.is_some() {
-            return Err(Refusal::Unauthenticated.into());
+        let known = match parts.extensions.get::<Known>() {
+            Some(known) => known.clone(),
+            None => Known::find(api, &parts.headers).await?,
+        };
+        match known {
+            Known::Member(session) => Ok(Self(Some(session))),
+            Known::Guest => Ok(Self(None)),
+            Known::Stranger => Err(Refusal::Unauthenticated.into()),
         }
-        Ok(Self(session))
     }
 }
 

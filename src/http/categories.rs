@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::caches::remembered;
 use super::caller::Caller;
 use super::error::{Answer, created, ok};
 use super::extract::{Json, Segment};
@@ -52,7 +53,8 @@ pub(super) struct ChangedCategory {
 pub(super) async fn offered(State(api): State<Api>) -> Answer {
     let all = api.flow.categories();
     let visible = all.iter().filter(|category| !category.hidden);
-    ok(&Listed::whole(visible.map(|Category { slug, name_ru, name_en, .. }| Offered { slug, name_ru, name_en }).collect()))
+    let listed = Listed::whole(visible.map(|Category { slug, name_ru, name_en, .. }| Offered { slug, name_ru, name_en }).collect());
+    Ok(remembered(ok(&listed)?, api.flow.categories_age()))
 }
 
 pub(super) async fn list(State(api): State<Api>, Caller(session): Caller) -> Answer {

@@ -1,6 +1,6 @@
 //! Changing what one signs in with, and the way back in for whoever has forgotten it.
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,10 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, accepted, no_content};
 use super::extract::Json;
+use super::server::Peer;
+use super::sessions::admit;
 use crate::domain::text;
+use crate::flow::Attempt;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +62,8 @@ pub(super) async fn change_email(State(api): State<Api>, Caller(session): Caller
 pub(super) struct Empty {}
 
 /// The same answer, as soon, whether the address is known or not.
-pub(super) async fn forgot(State(api): State<Api>, Json(body): Json<Forgot>) -> Answer {
+pub(super) async fn forgot(State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, Json(body): Json<Forgot>) -> Answer {
+    admit(&api, Attempt::Forgot, peer, &body.email).await?;
     api.flow.forgot_password(&body.email)?;
     accepted(&Empty {})
 }

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use self::codes::Code;
 use super::figures::Trouble;
+use crate::domain::limits::{LimitName, Reached};
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::flow::{Fault, FlowError};
@@ -25,14 +26,16 @@ pub(super) struct Problem {
     facts: Map<String, Value>,
     retry_after_s: Option<u32>,
     /// What the log says of it; for admins, and never part of the answer.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
+    /// For whoever counts what is refused.
+    reached: Option<LimitName>,
 }
 
 pub(super) type Answer = Result<Response, Problem>;
 
 impl Problem {
     fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None }
+        Self { code, detail: detail.into(), facts: Map::new(), retry_after_s: None, cause: None, reached: None }
     }
 
     fn with(mut self, facts: Value) -> Self {
@@ -43,8 +46,13 @@ impl Problem {
     }
 
     fn caused_by(mut self, cause: &impl ToString) -> Self {
-        self.cause = Some(cause.to_string());
+        self.cause = Some(cause.to_string().into());
         self
+    }
+
+    fn limit(detail: String, retry_after_s: u32) -> Self {
+        let problem = Self::new(codes::LIMIT, detail).with(json!({"retry_after_s": retry_after_s}));
+        Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     pub(super) fn forbidden(detail: &str) -> Self {
@@ -157,10 +165,15 @@ impl From<Refusal> for Problem {
             Refusal::NothingToSweep => {
                 Problem::new(codes::NOTHING_TO_SWEEP, "nothing is free among the earnings, so there is nothing to move")
             }
-            Refusal::Limit { what, retry_after_s } => Problem {
-                retry_after_s: Some(retry_after_s),
-                ..Problem::new(codes::LIMIT, format!("too many {what}; try again in {retry_after_s} s"))
-            },
+            Refusal::Limit { what, retry_after_s } => {
+                Problem::limit(format!("too many {what}; try again in {retry_after_s} s"), retry_after_s)
+            }
+            Refusal::Limited(reached) => {
+                let Reached { limit, allowed, retry_after_s } = reached;
+                let detail = format!("at most {allowed} {}; nothing was done. Try again in {retry_after_s} s", limit.of());
+                let problem = Problem::limit(detail, retry_after_s).with(json!({"limit": limit, "allowed": allowed}));
+                Problem { reached: Some(limit), ..problem }
+            }
         }
     }
 }
@@ -214,12 +227,20 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(reached) = self.reached {
+            response.extensions_mut().insert(reached);
+        }
         if status.is_server_error() {
-            let cause = self.cause.unwrap_or(self.detail);
+            let cause = self.cause.map_or(self.detail, String::from);
             response.extensions_mut().insert(Trouble { code: self.code.name, cause });
         }
         response
     }
+}
+
+/// Whether the answer is that nobody knows the caller.
+pub(super) fn is_unknown(response: &Response) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
 }
 
 pub(super) async fn method_not_allowed() -> Problem {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod admin;
+mod admin_limits;
 mod admin_orders;
 mod admin_payouts;
 mod admin_users;
@@ -13,12 +14,14 @@ mod applications;
 mod audit;
 mod billing;
 mod board;
+mod caches;
 mod caching;
 mod caller;
 mod categories;
 mod channels;
 mod credentials;
 mod csv;
+mod debug;
 mod deliveries;
 mod dev;
 mod disputes;
@@ -27,6 +30,7 @@ mod extract;
 mod figures;
 mod health;
 mod layers;
+mod limits;
 mod lists;
 mod notifications;
 mod openapi;
@@ -36,6 +40,7 @@ mod page;
 mod payouts;
 mod people;
 mod period;
+mod proxies;
 mod quote;
 mod robokassa;
 mod routes;
@@ -53,14 +58,17 @@ use std::sync::atomic::AtomicBool;
 use axum::Router;
 
 use crate::domain::payout::PayoutRules;
-use crate::flow::Flow;
+use crate::flow::{Attempts, Flow};
 use crate::live::{Catalog, Live};
 use crate::store::Store;
 
 pub use self::csv::Exports;
+pub use self::debug::{Debug, listener};
 pub use self::error::codes::{self, Code};
 pub use self::figures::Figures;
+pub use self::limits::Gate;
 pub use self::openapi::{Description, describe};
+pub use self::proxies::{Network, Proxies};
 pub use self::routes::{Place, Route, Verb, Who, table};
 pub use self::sandbox::Sandbox;
 pub use self::server::{Bound, Port, Server, ServerConfig, Stage};
@@ -96,6 +104,13 @@ pub struct Doors {
     pub metrics: figures::Text,
     /// What this node remembers of its last hour.
     pub figures: Arc<Figures>,
+    /// What requests asked of the databases.
+    pub debug: Debug,
+    /// How often each caller has asked.
+    pub gate: Gate,
+    /// The same of what is tried without being signed in, for all nodes.
+    pub attempts: Attempts,
+    pub proxies: Proxies,
     pub stopping: AtomicBool,
     /// Turns for writing files, see `csv`.
     pub exports: Exports,

@@ -78,6 +78,10 @@ pub(super) enum ListName {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {"required": ["price"], "properties": {"price": {"type": "integer"}}},
+    {"required": ["payout"], "properties": {"payout": {"type": "integer"}}},
+]))]
 pub(super) struct NewOrder {
     #[schemars(length(min = 1, max = text::TITLE_CHARS_MAX))]
     title: String,

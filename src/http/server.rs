@@ -4,7 +4,7 @@
 mod connection;
 mod listener;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -26,6 +26,15 @@ const FULL_FOR: Duration = Duration::from_millis(5);
 pub(super) struct Peer(SocketAddr);
 
 impl Peer {
+    pub(super) fn ip(self) -> IpAddr {
+        self.0.ip()
+    }
+
+    /// Whoever calls by way of this peer.
+    pub(super) fn at(self, address: IpAddr) -> Self {
+        Self(SocketAddr::new(address, self.0.port()))
+    }
+
     pub(super) fn address(&self) -> String {
         self.0.ip().to_string()
     }

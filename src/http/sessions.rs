@@ -18,7 +18,7 @@ use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::schema::Moment;
 use crate::domain::text;
 use crate::domain::user::{Language, Role};
-use crate::flow::{ProfileDraft, Registration, SignedIn};
+use crate::flow::{Attempt, ProfileDraft, Registration, SignedIn};
 use crate::store::sessions::SessionRow;
 
 const DEVICE_CHARS_MAX: usize = 200;
@@ -114,8 +114,9 @@ pub(super) struct SessionItem {
     current: bool,
 }
 
-pub(super) async fn register(State(api): State<Api>, Json(body): Json<Register>) -> Answer {
+pub(super) async fn register(State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, Json(body): Json<Register>) -> Answer {
     let registration = Registration::parse(&body.email, &body.name, &body.password)?;
+    admit(&api, Attempt::Register, peer, &body.email).await?;
     let (user, email) = api.flow.register(registration).await?;
     created(&Registered { user: User { id: user.id, name: &user.name, email: &email } })
 }
@@ -127,8 +128,15 @@ pub(super) async fn login(
     Json(body): Json<Login>,
 ) -> Answer {
     let role = Role::parse(&body.role).ok_or_else(|| Invalid::new("role", Reason::Role, "`role` is customer, executor or admin"))?;
+    admit(&api, Attempt::SignIn, peer, &body.email).await?;
     let fresh = api.flow.sign_in(&body.email, body.password, role, &device(&headers), &peer.address()).await?;
+    api.attempts.forgive(Attempt::SignIn, &body.email).await;
     signed_in(&api, &fresh)
+}
+
+/// Refuses what was tried too often, from this address or with this e-mail address.
+pub(super) async fn admit(api: &Api, attempt: Attempt, peer: Peer, email: &str) -> Result<(), Refusal> {
+    Ok(api.attempts.admit(&api.flow.limits(), attempt, &peer.address(), email).await?)
 }
 
 /// Tells a fresh session to its owner, in the answer and as the cookie.

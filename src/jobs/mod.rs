@@ -3,6 +3,7 @@
 //!
 //! A job ends between two rounds, never inside one: dropping a query half-way would ruin its connection.
 
+pub mod archive;
 pub mod auto_confirm;
 pub mod billing;
 pub mod deliver;

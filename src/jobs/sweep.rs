@@ -100,8 +100,8 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
             }
             Err(error) => tracing::warn!(%error, "the sweep could not read what changed"),
         }
-        if let Err(error) = flow.refresh_policy().await {
-            tracing::warn!(?error, "the commission policy could not be read");
+        if let Err(error) = flow.refresh_settings().await {
+            tracing::warn!(?error, "the settings could not be read");
         }
         if let Err(error) = flow.refresh_categories().await {
             tracing::warn!(?error, "the categories could not be read");

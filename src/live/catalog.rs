@@ -81,13 +81,22 @@ impl Catalog {
         catalog
     }
 
+    /// Has everything read again, as if news had been missed.
+    pub fn read_again(&self) {
+        self.0.has_gap.store(true, Ordering::Relaxed);
+        self.0.work.notify_one();
+    }
+
+    pub fn remembered(&self) -> u64 {
+        self.entries().len() as u64
+    }
+
     /// News, of an order or of something else; `seq` is its place on the bus, where it came by the bus.
     pub fn note(&self, order: Option<&Order>, seq: Option<u64>) {
         if let Some(seq) = seq {
             let last = self.0.last_seq.swap(seq, Ordering::Relaxed);
             if last != 0 && seq != last && seq != last + 1 {
-                self.0.has_gap.store(true, Ordering::Relaxed);
-                self.0.work.notify_one();
+                self.read_again();
             }
         }
         if let Some(order) = order {

@@ -5,9 +5,8 @@ use tokio::time::Instant;
 
 use super::protocol::{CLIENT_TYPES, ClientMessage};
 
-/// Messages a client may send at once, and how many a second after that.
-const BURST: f64 = 40.0;
-const PER_SECOND: f64 = 10.0;
+/// So many seconds' worth of messages may come at once.
+const BURST_S: f64 = 4.0;
 /// Refused messages in a row after which the socket is closed.
 const PATIENCE: u32 = 100;
 
@@ -30,6 +29,7 @@ pub(super) fn parse(text: &str) -> Result<ClientMessage, Unusable> {
 
 /// A token bucket for one socket's messages.
 pub(super) struct Allowance {
+    per_second: f64,
     tokens: f64,
     at: Instant,
     refused: u32,
@@ -45,12 +45,14 @@ pub(super) enum Allowed {
 }
 
 impl Allowance {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { tokens: BURST, at: now, refused: 0 }
+    pub(super) fn new(messages_s: u32, now: Instant) -> Self {
+        let per_second = f64::from(messages_s);
+        Self { per_second, tokens: per_second * BURST_S, at: now, refused: 0 }
     }
 
     pub(super) fn next(&mut self, now: Instant) -> Allowed {
-        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * PER_SECOND).min(BURST);
+        let burst = self.per_second * BURST_S;
+        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * self.per_second).min(burst);
         self.at = now;
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -89,7 +91,7 @@ mod tests {
     #[test]
     fn a_flood_is_refused_then_closed_and_patience_returns() {
         let start = Instant::now();
-        let mut allowance = Allowance::new(start);
+        let mut allowance = Allowance::new(10, start);
         for _ in 0..40 {
             assert_eq!(allowance.next(start), Allowed::Yes);
         }

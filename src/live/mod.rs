@@ -81,6 +81,7 @@ struct Shared {
     inboxes: lookups::Lookups<u64, Inbox>,
     sockets: AtomicUsize,
     sockets_max: usize,
+    messages_s: u32,
     is_synced: AtomicBool,
     draining: watch::Sender<Option<Drain>>,
 }
@@ -89,6 +90,8 @@ struct Shared {
 pub struct LiveConfig {
     pub node: String,
     pub sockets_max: usize,
+    /// Messages a second that one socket may send.
+    pub messages_s: u32,
     /// Each has a board besides the board of all.
     pub categories: watch::Receiver<Arc<Vec<Category>>>,
     pub hash_token: TokenHasher,
@@ -125,6 +128,7 @@ impl Live {
                 executors: Mutex::default(),
                 sockets: AtomicUsize::new(0),
                 sockets_max: config.sockets_max,
+                messages_s: config.messages_s,
                 is_synced: AtomicBool::new(false),
                 draining: watch::Sender::new(None),
             }),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -48,7 +48,11 @@ impl Sessions {
         let session = match self.by_token.get(&hash) {
             Some(session) => session,
             None => {
-                let Some(session) = self.lookups.find(hash).await? else { return Ok(None) };
+                let asked = Instant::now();
+                let found = self.lookups.find(hash).await;
+                let elapsed_us = asked.elapsed().as_micros() as u64;
+                tracing::debug!(target: "orderboard::call", statement = "sessions by token, with those of others", elapsed_us);
+                let Some(session) = found? else { return Ok(None) };
                 self.by_token.insert(hash, session.clone());
                 session
             }
@@ -65,6 +69,15 @@ impl Sessions {
     /// The user's name or address changed: this node reads their sessions anew, the others within half a minute.
     pub fn reread(&self, user_id: u64) {
         let _ = self.by_token.invalidate_entries_if(move |_, session| session.actor.user.id == user_id);
+    }
+
+    /// Every session is read anew when it is next used.
+    pub fn forget_all(&self) {
+        self.by_token.invalidate_all();
+    }
+
+    pub fn remembered(&self) -> u64 {
+        self.by_token.entry_count()
     }
 
     /// The session ended: its token is worth nothing from now on.

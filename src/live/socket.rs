@@ -80,16 +80,8 @@ pub async fn serve(stream: TcpStream, read_ahead: Bytes, live: Live, session: Op
     let inbound = Inbound::new(&read_ahead);
     // Even empty it holds on to the buffer that the request was read into.
     drop(read_ahead);
-    let mut socket = Socket {
-        line,
-        live,
-        session: None,
-        user: None,
-        inbound,
-        allowance: Allowance::new(Instant::now()),
-        heard_at: Instant::now(),
-        leave_at: None,
-    };
+    let allowance = Allowance::new(live.shared.messages_s, Instant::now());
+    let mut socket = Socket { line, live, session: None, user: None, inbound, allowance, heard_at: Instant::now(), leave_at: None };
     let end = socket.run(session).await.err().unwrap_or(End::Gone);
     if let Some(user) = socket.user.take() {
         socket.live.shared.users.leave(&user, &socket.line);
@@ -246,7 +238,10 @@ impl Socket {
         };
         match self.allowance.next(self.heard_at) {
             Allowed::Yes => {}
-            Allowed::No => return self.refuse("limit", "too many messages; at most 10 a second").await,
+            Allowed::No => {
+                let detail = format!("too many messages; at most {} a second", self.live.shared.messages_s);
+                return self.refuse("limit", &detail).await;
+            }
             Allowed::Close => return Err(End::Close(close::TOO_MANY, "too many messages")),
         }
         let Some(text) = text else { return self.refuse("malformed", "send text frames; binary ones are not understood").await };

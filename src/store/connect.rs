@@ -1,6 +1,7 @@
 //! How a session with the database begins: the options, the server's version, the settings each session gets.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -42,7 +43,8 @@ pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, StoreError> {
     if options.get_database().is_none_or(str::is_empty) {
         return Err(StoreError::Url("it must name a database, as in mysql://user:password@host/orderboard".into()));
     }
-    Ok(options.disable_statement_logging())
+    // For whoever watches a request; nothing is said of a statement while nobody listens.
+    Ok(options.log_statements(log::LevelFilter::Debug).log_slow_statements(log::LevelFilter::Debug, Duration::MAX))
 }
 
 /// Reads the server's version: MariaDB from 10.6, MySQL from 8.0.

@@ -157,6 +157,17 @@ impl Store {
         Ok(connection.begin_with("start transaction with consistent snapshot, read only").await?)
     }
 
+    /// Forgets what it remembers of rows.
+    pub fn forget(&self) {
+        self.names.forget_all();
+        self.places.forget_all();
+    }
+
+    /// How many names and accounts are remembered.
+    pub fn remembered(&self) -> (u64, u64) {
+        (self.names.remembered(), self.places.remembered())
+    }
+
     /// Answers whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.pool).await?;

@@ -34,6 +34,14 @@ impl Names {
     pub(super) fn forget(&self, user_id: u64) {
         self.0.invalidate(&user_id);
     }
+
+    pub(super) fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+
+    pub(super) fn remembered(&self) -> u64 {
+        self.0.entry_count()
+    }
 }
 
 impl Store {

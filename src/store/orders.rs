@@ -1,6 +1,7 @@
 //! Orders: reading them, and every conditional UPDATE that moves one but for taking (see `take_lane`).
 
 mod admin;
+mod archive;
 mod choices;
 mod disputes;
 mod events;
@@ -14,12 +15,13 @@ use super::{Store, StoreError, by_ids, padded};
 use crate::domain::order::{FullOrder, Order, Status};
 
 pub use self::admin::AdminFilter;
+pub use self::archive::{Unarchived, archive};
 pub use self::choices::{choose, count_applicants, open_for_applicant, touch_for_applicant};
 pub use self::disputes::{dispute, fail};
 pub use self::events::record;
 pub(super) use self::rows::COLUMNS;
 pub use self::rows::OrderRow;
-pub use self::writes::{NewOrder, Submission, abandon, cancel, edit, finish, freeze, insert, reject, submit, unfreeze};
+pub use self::writes::{NewOrder, Submission, abandon, cancel, edit, finish, freeze, insert, newest_but, reject, submit, unfreeze};
 
 /// Which orders a list shows; always newest first, by id.
 #[derive(Clone, Debug)]
@@ -145,8 +147,12 @@ impl Store {
     pub async fn full_order(&self, id: u64) -> Result<Option<FullOrder>, StoreError> {
         let Some(order) = self.order(id).await? else { return Ok(None) };
         let texts: Option<TextsRow> = sqlx::query_as(
-            "select t.description, t.report, t.reject_reason, t.dispute_reason, o.floor_bp, o.commission_mode \
-             from orders o join order_texts t on t.order_id = o.id where o.id = ?",
+            // Of an old order they lie in the archive; one statement sees each order's texts in one place.
+            "select coalesce(t.description, a.description) description, coalesce(t.report, a.report) report, \
+                    coalesce(t.reject_reason, a.reject_reason) reject_reason, \
+                    coalesce(t.dispute_reason, a.dispute_reason) dispute_reason, o.floor_bp, o.commission_mode \
+             from orders o left join order_texts t on t.order_id = o.id left join order_texts_archive a on a.order_id = o.id \
+             where o.id = ? and (t.order_id is not null or a.order_id is not null)",
         )
         .bind(id)
         .fetch_optional(&self.pool)

@@ -47,6 +47,15 @@ impl Store {
 }
 
 impl Places {
+    pub(super) fn forget_all(&self) {
+        self.ids.invalidate_all();
+        self.owners.invalidate_all();
+    }
+
+    pub(super) fn remembered(&self) -> u64 {
+        self.ids.entry_count() + self.owners.entry_count()
+    }
+
     /// Where each spot leads, read on the caller's connection.
     pub async fn find(
         &self,

@@ -59,6 +59,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("orderboard_links_refused_total", "Links to set a new password that were not sent: asked for again too soon, or too many at once"),
     ("orderboard_notices_rounds_dropped_total", "New orders whose subscribers are not told: too many are new at once"),
     ("orderboard_notices_of_orders_total", "Subscribers told of a new order"),
+    ("orderboard_orders_archived_total", "Old orders whose texts and histories went to the archive"),
     // Telegram.
     ("orderboard_telegram_sent_total", "Messages that Telegram took"),
     ("orderboard_telegram_retries_total", "Attempts to send a message that failed and are made again"),
@@ -88,8 +89,9 @@ const COUNTERS: &[(&str, &str)] = &[
 ];
 
 /// Counters by a label, with the values that an operator looks for.
-const LABELLED: [(&str, &str, &[&str]); 2] = [
+const LABELLED: [(&str, &str, &[&str]); 3] = [
     ("orderboard_bus_recoveries_total", "reason", &["lagged", "reconnected", "down", "no position", "epoch", "gap", "silent gap"]),
+    ("orderboard_limited_total", "limit", &["requests_s", "requests_min", "accepts_s", "orders_day", "attempts_address", "attempts_email"]),
     ("orderboard_sockets_closed_total", "code", &["1002", "1007", "1012", "4401", "4408", "4413", "4429"]),
 ];
 
@@ -109,6 +111,7 @@ pub(super) fn register() {
         }
         counter!(name).absolute(0);
     }
+    describe_counter!("orderboard_limited_total", "Requests refused: their caller asks too often, by limit");
     describe_counter!("orderboard_sockets_closed_total", "Websockets closed by this side, by code");
     for (name, label, values) in LABELLED {
         for value in values {

@@ -55,7 +55,7 @@ async function everyPage(look, { server, browser }) {
       ],
     },
     { who: executor, name: 'executor', paths: [['/', '[data-accept]'], ['/contracts', '[data-order]'], [`/orders/${order.id}`, '[data-accept]'], [`/orders/${chosen.id}`, '[data-application="waiting"]'], ['/contracts?show=applications', '[data-applied]']] },
-    { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
+    { who: admin, name: 'admin', paths: [['/admin', '[data-charts] canvas'], ['/admin/orders', '[data-order]'], ['/admin/disputes', '[data-list-empty], [data-order]'], ['/admin/users', '[data-user]'], [`/admin/users/${customer.user_id}`, '[data-accounts]'], [`/admin/orders/${held.id}`, '[data-events]'], ['/admin/deliveries', '[data-list-empty], [data-delivery]'], ['/admin/limits', '[data-limits-form]'], ['/admin/debug', '[data-debug]'], ['/admin/categories', '[data-categories]'], ['/admin/commission', 'tbody tr'], ['/admin/payouts', '[data-payout]'], ['/admin/audit', '[data-audit]']] },
   ];
   await noneForgotten(visits);
   const found = [];

@@ -170,10 +170,95 @@ async function figures({ server, browser }) {
   await browser.shot(dark, 'desk-figures-ru-dark-390');
 }
 
+async function commission({ server, browser }) {
+  const admin = await server.user('admin');
+  const page = await browser.tab(await browser.person(admin, { lang: 'ru' }), '/admin/commission');
+  await live(page);
+  const before = await server.api(admin, 'GET', '/api/admin/commission');
+  const quoted = async () => (await server.api(null, 'GET', '/api/quote?price=12345')).commission;
+  const round = await quoted();
+  try {
+    await page.locator('main button').filter({ hasText: 'Точный' }).click();
+    await page.locator('#rate').fill('2,5');
+    await page.locator('#floor').fill('1');
+    await page.locator('form button:not([type="button"])').click();
+    await page.locator('[data-toast="success"]').waitFor();
+    // 2.5 % of 123.45, rounded up to the kopeck.
+    assert.equal(await quoted(), 309);
+    await page.locator('tbody tr').filter({ hasText: '3,09' }).waitFor();
+  } finally {
+    await server.api(admin, 'PUT', '/api/admin/commission', before);
+  }
+  assert.equal(await quoted(), round);
+}
+
+async function audit({ server, browser }) {
+  const admin = await server.user('admin');
+  await disputed(server, 'Counted by the audit');
+  const page = await browser.tab(await browser.person(admin, { lang: 'ru' }), '/admin/audit');
+  await live(page);
+  await page.locator('[data-audit]').click();
+  await page.locator('[data-broken="0"]').waitFor({ timeout: 60_000 });
+  assert.match(await page.locator('[data-broken]').innerText(), /Выполня/);
+  assert.equal(await page.locator('[data-repair]').count(), 0, 'there is nothing to repair');
+  // Each class is told in the reader's language.
+  assert.equal(await page.locator('main li').filter({ hasText: /^[A-Za-z]/ }).count(), 0);
+  assert.deepEqual(await browser.accessible(page, 'audit'), []);
+  await browser.shot(page, 'desk-audit-ru');
+}
+
+async function limits({ server, browser }) {
+  const admin = await server.user('admin');
+  const customer = await server.user('customer', 1_000_000);
+  const page = await browser.tab(await browser.person(admin), '/admin/limits');
+  await live(page);
+  const field = page.locator('#limit-orders_day');
+  await field.fill('1');
+  await page.locator('[data-limits-form] button').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  await server.post(customer, 'The only one today');
+  await assert.rejects(server.post(customer, 'One too many'), /429[\s\S]*orders_day/);
+  await page.reload();
+  const met = page.locator('[data-limits-met]');
+  await met.locator(`a[href="/admin/users/${customer.user_id}"]`).waitFor();
+  assert.equal(await field.inputValue(), '1');
+  assert.deepEqual(await browser.accessible(page, 'limits'), []);
+  await browser.shot(page, 'desk-limits');
+  await field.fill('');
+  await page.locator('[data-limits-form] button').click();
+  await page.locator('[data-toast="success"]').waitFor();
+  await server.post(customer, 'One more after all');
+}
+
+async function debug({ server, browser }) {
+  const admin = await server.user('admin');
+  const customer = await server.user('customer');
+  const page = await browser.tab(await browser.person(admin), '/admin/debug');
+  await live(page);
+  await page.locator('[data-turn-on]').click();
+  await page.locator('[data-debug="on"]').waitFor();
+  await server.api(customer, 'GET', '/api/me');
+  const row = page.locator('[data-request="/api/me"]').first();
+  await row.locator('button').click();
+  await row.locator('[data-calls] li').filter({ hasText: /select/i }).first().waitFor();
+  assert.deepEqual(await browser.accessible(page, 'debug'), []);
+  await browser.shot(page, 'desk-debug');
+  await page.locator('[data-turn-off]').click();
+  await page.locator('[data-debug="off"]').waitFor();
+  assert.equal((await server.api(admin, 'GET', '/api/admin/debug')).on, false);
+  await page.locator('[data-cache="sessions"]').waitFor();
+  await page.locator('[data-caches] [data-clear]').click();
+  await page.locator('[data-toast="success"]').waitFor();
+}
+
 export const tests = [
   { name: 'desk: a person is found, closed, and opened again', run: people },
   { name: 'desk: orders are found by number, title, state and side', run: orders },
   { name: 'desk: a verdict names the sums, pays one side, and is told', run: verdicts },
   { name: 'desk: what could not be sent is shown with its reason and tried again', run: deliveries },
+  { name: 'desk: the commission is switched, and quotes follow at once', run: commission },
+  { name: 'desk: an audit says that everything agrees, in the reader’s language', run: audit },
+  { name: 'desk: limits are set for all nodes, and who met them is told', run: limits },
+  { name: 'desk: what a request asks of the databases is shown while the debug mode is on', run: debug },
   { name: 'desk: the last hour in charts and in a table', run: figures },
 ];

@@ -6,17 +6,20 @@
 
 mod support;
 
+mod archive;
 mod audit;
 mod bad_input;
 mod billing;
 mod board_http;
 mod bus_feed;
+mod caches;
 mod cancellation;
 mod categories;
 mod choosing;
 mod cluster;
 mod credentials;
 mod dashboard;
+mod debug;
 mod deploy;
 mod desk_people;
 mod disputes;
@@ -24,6 +27,7 @@ mod editing;
 mod faults;
 mod fuzz;
 mod history;
+mod limits;
 mod lists;
 mod live;
 mod mail;

@@ -215,6 +215,7 @@ async fn what_the_outbox_dropped_is_found_by_the_sweep() {
         auto_confirm_after: Duration::from_secs(60),
         session_lifetime: Duration::from_secs(60),
         counter_limits: CounterLimits::default(),
+        limits: orderboard::flow::Limits::default(),
         topups: TopupConfig::default(),
         public_url: None,
         telegram: None,

@@ -23,7 +23,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn new(path: PathBuf, database_url: &str, redis_url: &str) -> Self {
-        let environment = vec![("DATABASE_URL", database_url.into()), ("REDIS_URL", redis_url.into())];
+        let environment = vec![("DATABASE_URL", database_url.into()), ("REDIS_URL", redis_url.into()), ("ORDERBOARD_LIMITS", "off".into())];
         Self { path, environment }
     }
 

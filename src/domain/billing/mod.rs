@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::refusal::Invalid;
 
 pub use desk::{After, Desk, Done, HoldEnd, HoldState, NewHold, Place};
-pub use request::{Deed, HoldCheck, OPERATION_ID_MAX, Request, Spot, Unreadable, read};
+pub use request::{Deed, EXPIRES_S_MAX, HoldCheck, OPERATION_ID_MAX, Request, Spot, Unreadable, read};
 
 /// Why an operation is refused: a stable code, words for people, the facts for programs.
 #[derive(Clone, Debug, PartialEq)]

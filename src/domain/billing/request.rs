@@ -13,7 +13,7 @@ pub const OPERATION_ID_MAX: usize = 90;
 /// Longest command, in bytes; a sensible one has a few hundred.
 const COMMAND_MAX: usize = 16 * 1024;
 /// A year.
-const EXPIRES_S_MAX: i64 = 31_536_000;
+pub const EXPIRES_S_MAX: i64 = 31_536_000;
 
 /// An account, told by whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,9 @@ use crate::flow::Progress;
 use crate::http::csv::MEDIA_TYPE;
 use crate::http::error::codes;
 use crate::http::lists::Listed;
-use crate::http::{admin, admin_orders, admin_payouts, admin_users, audit, categories, deliveries, disputes, figures};
+use crate::http::{
+    admin, admin_limits, admin_orders, admin_payouts, admin_users, audit, caches, categories, debug, deliveries, disputes, figures,
+};
 
 pub(super) fn entries() -> Vec<Route> {
     let mut all = market();
@@ -67,5 +69,18 @@ fn house() -> Vec<Route> {
         post("/api/admin/audit/repair", Who::Admins, audit::repair, "Mends what an audit found and is safe to mend").answers::<Progress>(),
         get("/api/admin/figures", Who::Admins, figures::show, "What this node has been doing in its last hour")
             .answers::<figures::Told<'_>>(),
+        get("/api/admin/limits", Who::Admins, admin_limits::show, "How often one may ask, and who asked too often in the last hour")
+            .answers::<admin_limits::Told>(),
+        put("/api/admin/limits", Who::Admins, admin_limits::set, "Sets the limits of all nodes; what is not named is as they were started")
+            .answers::<admin_limits::Told>(),
+        get("/api/admin/caches", Who::Admins, caches::show, "What this node remembers of the database")
+            .answers::<Listed<caches::Remembered>>(),
+        post("/api/admin/caches/clear", Who::Admins, caches::clear, "Has all nodes forget what they remember").says_nothing(),
+        get("/api/admin/debug", Who::Admins, debug::show, "The debug mode, and the requests this node has watched")
+            .answers::<debug::Told>(),
+        put("/api/admin/debug", Who::Admins, debug::switch, "Switches the debug mode of all nodes for some minutes")
+            .answers::<debug::Told>(),
+        get("/api/admin/debug/requests/{id}", Who::Admins, debug::request, "What a watched request asked of MySQL and Redis")
+            .answers::<debug::Kept>(),
     ]
 }

@@ -34,12 +34,14 @@ pub async fn record(connection: &mut MySqlConnection, event: &NewEvent) -> Resul
 impl Store {
     /// The newest `limit` events of the order, in the order in which they happened.
     pub async fn order_events(&self, order_id: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let mut rows: Vec<EventRow> =
-            sqlx::query_as("select event, actor_id, at, facts from order_events where order_id = ? order by version desc limit ?")
-                .bind(order_id)
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        // An old order's lie in the archive, and what happened to it since beside the others'.
+        let newest = sqlx::query_as(
+            "(select version, event, actor_id, at, facts from order_events where order_id = ? order by version desc limit ?) union all \
+             (select version, event, actor_id, at, facts from order_events_archive where order_id = ? order by version desc limit ?) \
+             order by version desc limit ?",
+        );
+        let newest = newest.bind(order_id).bind(limit).bind(order_id).bind(limit).bind(limit);
+        let mut rows: Vec<EventRow> = newest.fetch_all(&self.pool).await?;
         rows.reverse();
         let names = self.names_of(rows.iter().filter_map(|row| row.actor_id).collect()).await?;
         rows.into_iter()

@@ -52,6 +52,14 @@ pub async fn insert(connection: &mut MySqlConnection, order: &NewOrder<'_>) -> R
     Ok(id)
 }
 
+/// When the customer made the newest of their orders but for so many newer ones; nothing where they have fewer.
+pub async fn newest_but(connection: &mut MySqlConnection, customer_id: u64, newer: u32) -> Result<Option<OffsetDateTime>, StoreError> {
+    let made_at = sqlx::query_scalar(
+        "select created_at from orders force index (of_customer) where customer_id = ? order by id desc limit 1 offset ?",
+    );
+    Ok(made_at.bind(customer_id).bind(newer).fetch_optional(connection).await?)
+}
+
 /// Writes what an open or frozen order says now. False when it is not as it was read.
 pub async fn edit(connection: &mut MySqlConnection, order: &Order, edited: &Edited) -> Result<bool, StoreError> {
     let version = order.version + 1;

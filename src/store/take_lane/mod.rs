@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Executor, MySqlConnection};
 use time::OffsetDateTime;
@@ -136,7 +136,11 @@ impl TakeLane {
             metrics::counter!("orderboard_take_queue_full_total").increment(1);
             LaneError::Full
         })?;
-        match answer.await {
+        let asked = Instant::now();
+        let answer = answer.await;
+        let elapsed_us = asked.elapsed().as_micros() as u64;
+        tracing::debug!(target: "orderboard::call", statement = "take open orders, with other takers", elapsed_us);
+        match answer {
             Ok(result) => result.map_err(LaneError::Store),
             Err(_) => Err(LaneError::Store(StoreError::Unreachable("the node is stopping".into()))),
         }

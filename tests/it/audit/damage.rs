@@ -341,6 +341,7 @@ pub(super) fn damages(at: &Lived, wallet: u64, earnings: u64) -> Vec<Damage> {
             "settle:",
             &[&format!("update orders set confirm_by = {past} where id = {submitted}")],
         ),
+        left("order_texts", order(done), &[], &[&format!("delete from order_texts where order_id = {done}")]),
         mended(
             "topup_credited",
             format!("top-up {created}"),

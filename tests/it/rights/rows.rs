@@ -220,6 +220,13 @@ fn admin() -> Vec<Row> {
         get("/api/admin/audit", ADMIN),
         post("/api/admin/audit/repair", ADMIN),
         get("/api/admin/figures", ADMIN),
+        get("/api/admin/limits", ADMIN),
+        put("/api/admin/limits", ADMIN).with("{}"),
+        get("/api/admin/caches", ADMIN),
+        post("/api/admin/caches/clear", ["401", "403", "403", "403", "403", "204"]),
+        get("/api/admin/debug", ADMIN),
+        put("/api/admin/debug", ADMIN).with(r#"{"on": false}"#),
+        get("/api/admin/debug/requests/{id}", ["401", "403", "403", "403", "403", "404"]).to("customer"),
     ]
 }
 

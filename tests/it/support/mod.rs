@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderboard::app::{App, AppConfig, Farewell};
-use orderboard::config::{Gateway, Limits, MailArgs, PayoutArgs, TelegramArgs};
+use orderboard::config::{Gateway, LimitArgs, Limits, MailArgs, PayoutArgs, TelegramArgs};
 use orderboard::http::{Mode, Port};
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
@@ -84,6 +84,7 @@ impl TestApp {
                 take_batch: 64,
                 sockets_max: 3_000,
                 auto_confirm_s: 3_600,
+                archive_after_days: 0,
                 counter_min_percent: 50,
                 counter_max_percent: 200,
                 billing_workers: 0,
@@ -93,6 +94,7 @@ impl TestApp {
                 session_s: 3_600,
                 drain_ms: 0,
             },
+            callers: LimitArgs::off(),
             payouts: PayoutArgs { payout_min: 100, payout_methods: vec!["card".to_owned(), "sbp".to_owned()] },
             gateway: Gateway::default(),
             mail: MailArgs::default(),

@@ -51,7 +51,7 @@ impl Drop for Database {
 fn start() -> Services {
     raise_descriptor_limit();
     if std::env::var_os("RUST_LOG").is_some() {
-        orderboard::telemetry::log();
+        orderboard::telemetry::log(orderboard::http::listener());
     }
     let (ready, started) = mpsc::channel();
     let (finished, to_drop) = mpsc::channel::<String>();

@@ -23,11 +23,17 @@ const hub = new Hub({
   unpack,
   whenReleased,
   lock,
-  idle: () => {
-    setTimeout(() => {
-      if (hub.deserted) scope.close();
-    }, LINGER_MS);
-  },
+  idle: linger,
 });
+
+function linger(): void {
+  const since = Date.now();
+  setTimeout(() => {
+    if (!hub.deserted) return;
+    // Far too late: it stood still with a page that the browser kept, and was woken because somebody came back to that.
+    if (Date.now() - since > 2 * LINGER_MS) linger();
+    else scope.close();
+  }, LINGER_MS);
+}
 
 scope.onconnect = (event) => void held.then(() => hub.attach(event.ports[0]));

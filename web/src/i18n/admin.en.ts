@@ -10,7 +10,7 @@ export type Sums = { price: string; payout: string; commission: string; customer
 export const en = {
   nav: {
     label: 'Administration', overview: 'Overview', market: 'Market', orders: 'Orders', disputes: 'Disputes', users: 'People', categories: 'Categories', money: 'Money', commission: 'Commission',
-    payouts: 'Withdrawals', audit: 'Audit', works: 'Works', deliveries: 'Deliveries', limits: 'Limits',
+    payouts: 'Withdrawals', audit: 'Audit', works: 'Works', deliveries: 'Deliveries', limits: 'Limits', debug: 'Debug, caches',
   },
   users: {
     title: 'People', search: 'Number, or how a name or e-mail begins', admin: 'administrator', closed: 'closed', number: 'Number', email: 'E-mail', language: 'Language of letters',
@@ -65,6 +65,16 @@ export const en = {
     },
     none: 'no limit', hint: (figure: string) => `Started with: ${figure}. 0 limits nothing.`, now: (figure: string) => `now ${figure}`,
     met: 'Refused by this node in the last hour', nobody: 'Nobody.', most: 'Most often', user: (id: number) => `User ${id}`,
+  },
+  debug: {
+    title: 'Debug mode', text: 'Every MySQL and Redis call of each request, with its time, as this node has seen them. Values are never shown. A single request is watched with the header X-Debug: 1.', refresh: 'Refresh',
+    on: (left: string) => `On for all nodes, for ${left} more`, off: 'Off', turnOn: 'Switch on', turnOff: 'Switch off', howLong: 'For how long', minutes: (n: number) => plural(n, { one: '# minute', other: '# minutes' }),
+    empty: { title: 'No requests were watched', text: 'Switch it on, and what is asked of this node appears here.' }, noCalls: 'It asked nothing of MySQL or Redis.',
+    leftOut: (n: number) => plural(n, { one: 'and # more call', other: 'and # more calls' }),
+  },
+  caches: {
+    title: 'What this node remembers', text: 'Read again from the database after a while, and at once when it changes. Clearing is safe: the next who asks waits a little longer.', clear: 'Clear on all nodes', cleared: 'All nodes have forgotten it',
+    names: { names: 'Names of people', accounts: 'Whose account is which', sessions: 'Sessions', categories: 'Categories', open_orders: 'Open orders' } as Record<string, string>,
   },
   figures: {
     title: 'Overview', text: (node: string) => `The last hour of node ${node}, a point every ten seconds. Other nodes tell their own.`, perSecond: 'a second', open: 'open', taken: 'Orders taken', sockets: 'Websockets',

@@ -108,6 +108,14 @@ export const en = {
     internal: { title: 'The server failed', advice: 'It is our fault and has been recorded. Repeat a little later.' },
   } as Record<string, Explained>,
   retryIn: (s: number) => plural(s, { one: 'Repeat in # second.', other: 'Repeat in # seconds.' }),
+  limits: {
+    requests_s: 'Nothing was done: too many actions at once.', requests_min: 'Nothing was done: too many actions within a minute.',
+    accepts_s: 'Nobody may take so many orders at once.', orders_day: 'You have posted as many orders as one may in 24 hours.',
+    attempts_address: 'There were too many attempts from your network. Wait, or use another connection.',
+    attempts_email: 'There were too many attempts with this e-mail. If you have forgotten the password, ask for a link to set a new one.',
+  } as Record<string, string>,
+  retryInMinutes: (m: number) => plural(m, { one: 'Repeat in # minute.', other: 'Repeat in # minutes.' }),
+  retryInHours: (h: number) => plural(h, { one: 'Repeat in # hour.', other: 'Repeat in # hours.' }),
   reasons: {
     required: 'Fill this in.', too_long: 'Too long.', too_short: 'Too short.', control_characters: 'Contains characters that cannot be used.',
     not_positive: 'Has to be more than zero.', too_large: 'Too large.', too_small: 'Too small.', unknown: 'There is no such value.', malformed: 'Not written right.',

@@ -46,6 +46,12 @@ test('every reason why a field cannot be used has words', () => {
   expect(reasons.filter((reason) => !en.reasons[reason] || !ru.reasons[reason])).toEqual([]);
 });
 
+test('every limit that one may meet has words', () => {
+  const limits = names('domain/limits.rs', 'LimitName');
+  expect(limits.length).toBeGreaterThan(4);
+  for (const texts of [en, ru]) expect(Object.keys(texts.limits).sort()).toEqual(limits);
+});
+
 test('every event is a sentence, a choice in the settings, and in one group of them', () => {
   const events = names('domain/notice.rs', 'Event');
   expect(events.length).toBeGreaterThan(10);

@@ -1,15 +1,24 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 const notes: number[] = [];
+const made: FakeContext[] = [];
+let works = true;
 const shown: [string, string][] = [];
 let alerts: typeof import('./alerts');
 
 class FakeContext {
   state = 'suspended';
+  constructor() {
+    made.push(this);
+  }
   currentTime = 0;
   destination = {};
   resume() {
-    this.state = 'running';
+    if (works) this.state = 'running';
+    return Promise.resolve();
+  }
+  close() {
+    this.state = 'closed';
     return Promise.resolve();
   }
   createOscillator() {
@@ -22,7 +31,8 @@ class FakeContext {
 }
 
 beforeEach(async () => {
-  notes.length = shown.length = 0;
+  notes.length = shown.length = made.length = 0;
+  works = true;
   vi.resetModules();
   vi.stubGlobal('AudioContext', FakeContext);
   vi.stubGlobal('navigator', { userActivation: { hasBeenActive: true } });
@@ -30,19 +40,32 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-test('nothing is heard before somebody has pressed something', async () => {
+test('nothing is heard before somebody has pressed something', () => {
   vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
-  expect(await alerts.chime(0, 'by news')).toBe(false);
+  expect(alerts.chime(0, 'by news')).toBe(false);
   expect(notes).toEqual([]);
 });
 
-test('a burst of orders is one chime, and a press is heard at once all the same', async () => {
-  expect(await alerts.chime(10_000, 'by news')).toBe(true);
+test('a burst of orders is one chime, and a press is heard at once all the same', () => {
+  expect(alerts.chime(10_000, 'by news')).toBe(true);
   const one = notes.length;
-  expect(await alerts.chime(11_000, 'by news')).toBe(false);
-  expect(await alerts.chime(11_500, 'by a press')).toBe(true);
-  expect(await alerts.chime(13_000, 'by news')).toBe(true);
+  expect(alerts.chime(11_000, 'by news')).toBe(false);
+  expect(alerts.chime(11_500, 'by a press')).toBe(true);
+  expect(alerts.chime(13_000, 'by news')).toBe(true);
   expect(notes).toHaveLength(3 * one);
+});
+
+test('sound that does not wake is given up, and the next chime begins anew', () => {
+  vi.useFakeTimers();
+  works = false;
+  alerts.chime(0, 'by news');
+  vi.advanceTimersByTime(2_000);
+  expect(made.map((one) => one.state)).toEqual(['closed']);
+  works = true;
+  alerts.chime(10_000, 'by news');
+  vi.advanceTimersByTime(2_000);
+  expect(made.map((one) => one.state)).toEqual(['closed', 'running']);
+  vi.useRealTimers();
 });
 
 test('the system shows only what it may, and a browser that cannot is no error', () => {

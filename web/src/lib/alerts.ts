@@ -9,6 +9,7 @@ const CHIME_GAP_MS = 3_000;
 const NOTES = [{ pitch: 660, at: 0 }, { pitch: 990, at: 0.13 }];
 const NOTE_S = 0.28;
 const LOUDNESS = 0.22;
+const LATE_MS = 2_000;
 
 let context: AudioContext | null = null;
 let lastMs = -Infinity;
@@ -19,17 +20,26 @@ export function wasTouched(): boolean {
 }
 
 /** Plays the chime; false when it may not be heard now. `asked`: by a press, so at once. */
-export async function chime(nowMs: number, asked: 'by a press' | 'by news'): Promise<boolean> {
+export function chime(nowMs: number, asked: 'by a press' | 'by news'): boolean {
   if (!wasTouched() || typeof AudioContext === 'undefined') return false;
   if (asked === 'by news') {
     if (nowMs - lastMs < CHIME_GAP_MS) return false;
     lastMs = nowMs;
   }
   context ??= new AudioContext();
-  // A phone may have put it to sleep meanwhile.
-  if (context.state !== 'running') await context.resume();
+  if (context.state !== 'running') wake(context);
   for (const { pitch, at } of NOTES) note(context, pitch, context.currentTime + at);
   return true;
+}
+
+/** A phone puts sound to sleep, and a device may fail. What is not heard soon must not be heard late: the next chime begins anew. */
+function wake(audio: AudioContext): void {
+  audio.resume().catch(() => {});
+  setTimeout(() => {
+    if (audio.state === 'running') return;
+    if (context === audio) context = null;
+    audio.close().catch(() => {});
+  }, LATE_MS);
 }
 
 function note(audio: AudioContext, pitch: number, at: number): void {

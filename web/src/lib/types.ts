@@ -156,3 +156,13 @@ export type LimitsTold = {
   in_force: Record<LimitName, number>; configured: Record<LimitName, number>; set: Partial<Record<LimitName, number>>;
   refused: { by_limit: { limit: LimitName; count: number }[]; by_caller: { limit: LimitName; user_id: number | null; address: string | null; count: number }[] };
 };
+
+/** A request that was watched: what it cost, and whose it was. */
+export type DebugRequest = {
+  id: string; at_ms: number; method: string; route: string; status: number; user_id: number | null;
+  took_us: number; mysql_us: number; redis_us: number; mysql_calls: number; redis_calls: number;
+};
+export type DebugTold = { on: boolean; until_ms: number | null; requests: DebugRequest[] };
+export type DebugWhole = DebugRequest & { calls: { kind: 'mysql' | 'redis'; call: string; took_us: number }[]; calls_left_out: number };
+
+export type Cache = { name: string; entries: number };

@@ -16,7 +16,7 @@ const TOLD_OTHERWISE = ['work_confirmed', 'topup', 'debited', 'password_changed'
 
 export function arrived(notice: Notice, alerts: boolean): void {
   categories.load();
-  if (alerts && notice.event === 'order_new') void alert(notice);
+  if (alerts && notice.event === 'order_new') void once(`orderboard-alert-${session.me?.user.id}-${notice.id}`, () => alert(notice));
   if (document.visibilityState !== 'visible' || TOLD_OTHERWISE.includes(notice.event) || route.pathname === '/notifications') return;
   if (notice.event !== 'order_new') return show(notice);
   if (gathering) return void gathered.push(notice);
@@ -45,12 +45,22 @@ function show(notice: Notice): void {
   toast.info(text, { description: more, action: { label: noticesText().open, onClick: () => void navigate(href as '/') } });
 }
 
+/** Where each tab has a hub of its own every one of them is named: whoever takes this lock first is the one. */
+async function once(name: string, act: () => Promise<void>): Promise<void> {
+  if (!navigator.locks) return act();
+  await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    await act();
+    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+  });
+}
+
 /** As the subscriptions want it that the order was told for. */
 async function alert(notice: Notice): Promise<void> {
   await subscriptions.load(session.me?.user.id);
   const { category, price } = notice.facts;
   const wanted = subscriptions.matching(typeof category === 'string' ? category : null, Number(price));
-  if (wanted.some((one) => one.sound)) void chime(Date.now(), 'by news');
+  if (wanted.some((one) => one.sound)) chime(Date.now(), 'by news');
   if (document.visibilityState === 'visible' || !wanted.some((one) => subscriptions.shown.has(one.category))) return;
   const { text, href } = tell(notice);
   showSystem(text, `orderboard-${session.me?.user.id}-${notice.id}`, () => void navigate(href as '/'));

@@ -179,4 +179,16 @@ pub(super) const CHECKS: &[Check] = &[
              where status = 'submitted' and confirm_by < utc_timestamp(6) - interval 60 second",
         ),
     },
+    Check {
+        slug: "order_texts",
+        name: "an order's texts are in one place: among the living ones, or in the archive",
+        advice: CODE,
+        repair: None,
+        noun: "order",
+        source: Source::Sql(
+            "select cast(o.id as char), if(t.order_id is null, 'its texts are nowhere', 'its texts are in both') \
+             from orders o left join order_texts t on t.order_id = o.id left join order_texts_archive a on a.order_id = o.id \
+             where (t.order_id is null) = (a.order_id is null)",
+        ),
+    },
 ];
