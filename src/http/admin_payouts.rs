@@ -23,9 +23,9 @@ use crate::store::history::EntryRow;
 use crate::store::payouts::{Income, Payout, Place, Total};
 use crate::store::sessions::Session;
 
-/// What the detail of a payout shows of where its money came from, and what a line of the list looks at.
+/// What the detail of a payout shows of where its money came from, and what a line of the list looks at: there are fifty of them.
 const SOURCES_MAX: u32 = 200;
-const SUMMED_MAX: u32 = 50;
+const SUMMED_MAX: u32 = 20;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
