@@ -111,7 +111,12 @@ function press(page) {
     const id = Number(button.dataset.accept);
     addEventListener('click', () => {
       const began = performance.now();
-      requestAnimationFrame(() => resolve({ id, busy: button.getAttribute('aria-busy'), text: button.textContent.trim(), ms: performance.now() - began }));
+      requestAnimationFrame(() => {
+        // What is on the screen now: the line may have been drawn anew by a change of the board.
+        const shown = document.querySelector(`[data-accept="${id}"]`) ?? button;
+        const line = shown.closest('[data-row]')?.textContent.trim();
+        resolve({ id, busy: shown.getAttribute('aria-busy'), text: `${shown.textContent.trim()} in "${line}"`, ms: performance.now() - began });
+      });
     }, { capture: true, once: true });
     button.click();
   }));
