@@ -57,7 +57,6 @@ async function quiet(page, loads) {
 function market(server, customer, ids) {
   let n = 0;
   const calls = new Set();
-  const taken = new Set();
   const change = async () => {
     const turn = n++;
     if (turn % 2 === 0) ids.push((await server.post(customer, `Came at ${turn}`)).id);
@@ -65,9 +64,7 @@ function market(server, customer, ids) {
     else {
       const from = turn % 4 === 1 ? Math.max(0, ids.length - 12) : Math.floor(ids.length / 3);
       const [id] = ids.splice(from, 1);
-      await server.api(customer, 'POST', `/api/orders/${id}/cancel`, {}).catch((error) => {
-        if (!taken.has(id)) throw error;
-      });
+      await server.api(customer, 'POST', `/api/orders/${id}/cancel`, {});
     }
   };
   const timer = setInterval(() => {
@@ -75,8 +72,12 @@ function market(server, customer, ids) {
     calls.add(call);
   }, 1000 / CHANGES_A_SECOND);
   return {
-    /** This one is somebody else's now. */
-    forget: (id) => taken.add(id),
+    /** Leaves this one alone from now on; false when it is too late. */
+    spare: (id) => {
+      const at = ids.indexOf(id);
+      if (at >= 0) ids.splice(at, 1);
+      return at >= 0;
+    },
     changes: () => n - calls.size,
     stop: () => {
       clearInterval(timer);
@@ -104,22 +105,29 @@ async function longestTask(browser, page, ms) {
   return { clock: longest('dur'), worked: longest('tdur'), tasks: tasks.length };
 }
 
-/** Presses Accept; what the button shows at the first frame after the press, and how long that took. */
-function press(page) {
-  return page.evaluate(() => new Promise((resolve) => {
-    const button = document.querySelectorAll('[data-accept]:not(:disabled)')[3];
-    const id = Number(button.dataset.accept);
+/** An order on the screen that nobody will cancel. */
+async function spared(page, feed) {
+  const shown = await page.locator('[data-accept]:not(:disabled)').evaluateAll((buttons) => buttons.map((one) => Number(one.dataset.accept)));
+  const id = shown.slice(3).find(feed.spare);
+  assert.ok(id, `none of ${shown} is left alone`);
+  return id;
+}
+
+/** Presses Accept; what the screen shows at the first frame after the press, and how long that took. */
+function press(page, id) {
+  return page.evaluate((id) => new Promise((resolve) => {
+    const button = document.querySelector(`[data-accept="${id}"]`);
     addEventListener('click', () => {
       const began = performance.now();
       requestAnimationFrame(() => {
-        // What is on the screen now: the line may have been drawn anew by a change of the board.
+        // The line may have been drawn anew by a change of the board.
         const shown = document.querySelector(`[data-accept="${id}"]`) ?? button;
         const line = shown.closest('[data-row]')?.textContent.trim();
         resolve({ id, busy: shown.getAttribute('aria-busy'), text: `${shown.textContent.trim()} in "${line}"`, ms: performance.now() - began });
       });
     }, { capture: true, once: true });
     button.click();
-  }));
+  }), id);
 }
 
 async function busyBoard({ server, browser }) {
@@ -145,8 +153,7 @@ async function busyBoard({ server, browser }) {
 
   const presses = [];
   for (let i = 0; i < 5; i++) {
-    const pressed = await press(page);
-    feed.forget(pressed.id);
+    const pressed = await press(page, await spared(page, feed));
     presses.push(pressed);
     await page.locator(`[data-row="${pressed.id}"]`).locator('[data-won], [data-result]').first().waitFor();
   }
