@@ -202,9 +202,14 @@ pub(super) async fn show(State(api): State<Api>, Caller(session): Caller) -> Ans
 }
 
 pub(super) async fn switch(State(api): State<Api>, Caller(session): Caller, Json(body): Json<Switched>) -> Answer {
+    only_admins(session.actor.role)?;
+    if body.minutes == Some(0) {
+        return Err(Invalid::new("minutes", Reason::TooSmall, "`minutes` is at least 1; or leave it out and send `on: false`").into());
+    }
     let minutes = match (body.on, body.minutes) {
-        (true, Some(0)) => return Err(Invalid::new("minutes", Reason::TooSmall, "`minutes` is at least 1; or send `on: false`").into()),
         (true, minutes) => minutes.unwrap_or(MINUTES_DEFAULT),
+        // Nothing is switched by a body that is not as described; the switch refuses the figure.
+        (false, Some(minutes)) if minutes > DEBUG_MINUTES_MAX => minutes,
         (false, _) => 0,
     };
     api.flow.switch_debug(&session.actor, minutes).await?;
