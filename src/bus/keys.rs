@@ -7,10 +7,10 @@ pub(super) struct Keys {
     pub(super) meta: String,
     pub(super) history: String,
     pub(super) channel: String,
+    /// What was carried lately, and the older half of it.
+    pub(super) carried: [String; 2],
     /// A cluster carries messages in shards: on the node that keeps the keys.
     pub(super) is_sharded: bool,
-    versions: String,
-    private_versions: String,
     private: String,
     attempts: String,
 }
@@ -26,17 +26,16 @@ impl Keys {
             history: format!("{{{prefix}}}:news:history"),
             channel: format!("{{{prefix}}}:news"),
             is_sharded,
-            versions: format!("{{{prefix}}}:v"),
-            private_versions: format!("{{{prefix}}}:p"),
+            carried: [format!("{{{prefix}}}:news:carried"), format!("{{{prefix}}}:news:carried:before")],
             private: format!("{{{prefix}}}:u:"),
             attempts: format!("{{{prefix}}}:a:"),
         })
     }
 
-    /// Where the newest version carried for a row is remembered.
-    pub(super) fn version(&self, item: &Item) -> String {
-        let versions = if item.audience.is_some() { &self.private_versions } else { &self.versions };
-        format!("{versions}:{}:{}", item.kind.as_str(), item.id)
+    /// Under which name the newest version carried for a row is remembered; what one user alone was sent is another thing.
+    pub(super) fn carried_name(item: &Item) -> String {
+        let whose = if item.audience.is_some() { "private:" } else { "" };
+        format!("{whose}{}:{}", item.kind.as_str(), item.id)
     }
 
     /// The channel of what concerns one user alone.

@@ -31,9 +31,9 @@
 //! | `{ob}:news:meta` | hash | `epoch`, `seq` last used, `run` = run id of the server that counts, `bytes` sent |
 //! | `{ob}:news:history` | stream | the last 20,000 messages or 64 MiB, entry id = `seq-0` |
 //! | `{ob}:news` | channel | the messages as they happen |
-//! | `{ob}:v:order:123` | string, 300 s | the newest version carried for that row |
+//! | `{ob}:news:carried` | hash, 600 s | for rows of the last minutes the newest version carried, as `order:123`; `private:account:7` for what one user alone is sent; `since` when it was begun |
+//! | `{ob}:news:carried:before` | hash, 600 s | the same of the minutes before: the one above when it was 300 s old or held 500,000 rows |
 //! | `{ob}:u:5` | channel | what concerns user 5 alone, `{at, items}`; followed where that user has a socket |
-//! | `{ob}:p:account:7` | string, 300 s | the newest version carried so |
 //! | `{ob}:a:…` | string, at most 15 min | how far attempts to sign in, to register or to have a link sent are ahead of their limit |
 //!
 //! The hash tag keeps all keys in one slot of a cluster, where the channels are sharded ones (`SPUBLISH`).

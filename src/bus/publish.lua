@@ -2,12 +2,14 @@
 -- number, remember the message in the history, send it. A row that concerns one user goes to that user's
 -- channel instead, alone and without a number.
 --
--- KEYS[1] meta hash {epoch, seq, run, bytes}   KEYS[2] history stream   KEYS[3..] carried version of row i
+-- KEYS[1] meta hash {epoch, seq, run, bytes}   KEYS[2] history stream
+-- KEYS[3] carried versions by row, and 'since'   KEYS[4] those before 'since'
 -- ARGV[1] channel   ARGV[2] epoch to use if there is none   ARGV[3] PUBLISH, or SPUBLISH in a cluster
--- ARGV[4..6] version, JSON and user's channel (or '') of row 1, and so on
+-- ARGV[4..7] name, version, JSON and user's channel (or '') of row 1, and so on
 -- Returns {epoch, seq, rows sent}. Running it twice sends nothing the second time.
 
-local VERSION_TTL_S = 300
+local REMEMBERED_S = 300
+local REMEMBERED_MAX = 500000 -- rows in one of the two hashes
 local HISTORY_MESSAGES_MAX = 20000
 local HISTORY_BYTES_MAX = 64 * 1024 * 1024
 local TRIM_EVERY = 64 -- messages between two looks at the history's size in bytes
@@ -17,29 +19,60 @@ local function is_newer(a, b)
   return #a > #b or (#a == #b and a > b)
 end
 
+-- A stray key of another type under our prefix must not stop the news.
+local function carried_in(key, names)
+  local found = redis.pcall('HMGET', key, unpack(names))
+  if found.err then
+    redis.call('DEL', key)
+    return {}
+  end
+  return found
+end
+
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
 local epoch = known[1]
-
--- MGET answers nil for a key of another type, so a stray key under our prefix cannot stop the news.
-local carried = redis.call('MGET', unpack(KEYS, 3))
 local now = redis.call('TIME')
 local at = now[1] .. string.format('%06d', now[2])
-local rows, keys, versions, sent = {}, {}, {}, 0
-for i = 1, #KEYS - 2 do
-  local version, row, channel = ARGV[1 + 3 * i], ARGV[2 + 3 * i], ARGV[3 + 3 * i]
-  if not carried[i] or is_newer(version, carried[i]) then
-    sent = sent + 1
+
+local names = {}
+for i = 4, #ARGV, 4 do
+  names[#names + 1] = ARGV[i]
+end
+local before = carried_in(KEYS[4], names)
+names[#names + 1] = 'since'
+local lately = carried_in(KEYS[3], names)
+local since = tonumber(lately[#names] or '')
+-- One call remembers a whole batch, where a key with a time of its own would take a call for each row. What was remembered for
+-- long enough, or is too much, becomes the older half, and the half before it is forgotten.
+if since and (now[1] - since >= REMEMBERED_S or redis.call('HLEN', KEYS[3]) > REMEMBERED_MAX) then
+  redis.call('UNLINK', KEYS[4])
+  redis.call('RENAME', KEYS[3], KEYS[4])
+  before, lately, since = lately, {}, nil
+end
+if not since then
+  redis.call('HSET', KEYS[3], 'since', now[1])
+  redis.call('EXPIRE', KEYS[3], 2 * REMEMBERED_S)
+end
+
+local rows, carried = {}, {}
+for i = 1, #names - 1 do
+  local version, row, channel = ARGV[4 * i + 1], ARGV[4 * i + 2], ARGV[4 * i + 3]
+  local newest = lately[i] or before[i]
+  if not newest or is_newer(version, newest) then
+    carried[#carried + 1] = names[i]
+    carried[#carried + 1] = version
     if channel == '' then
       rows[#rows + 1] = row
-      keys[#keys + 1] = KEYS[2 + i]
-      versions[#versions + 1] = version
     else
-      redis.call('SET', KEYS[2 + i], version, 'EX', VERSION_TTL_S)
       redis.call(ARGV[3], channel, '{"at":' .. at .. ',"items":[' .. row .. ']}')
     end
   end
 end
+local sent = #carried / 2
 if #rows == 0 then
+  if sent > 0 then
+    redis.call('HSET', KEYS[3], unpack(carried))
+  end
   return {epoch or '', tonumber(known[2] or '0'), sent}
 end
 
@@ -66,8 +99,6 @@ if seq % TRIM_EVERY == 0 then
   end
 end
 
-for i = 1, #keys do
-  redis.call('SET', keys[i], versions[i], 'EX', VERSION_TTL_S)
-end
+redis.call('HSET', KEYS[3], unpack(carried))
 redis.call(ARGV[3], ARGV[1], payload)
 return {epoch, seq, sent}

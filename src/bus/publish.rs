@@ -38,7 +38,7 @@ pub(super) struct Publisher {
 /// Rows that go into one message, as the script takes them.
 #[derive(Default)]
 struct Batch {
-    keys: Vec<String>,
+    rows: usize,
     arguments: Vec<Value>,
     bytes: usize,
 }
@@ -77,17 +77,18 @@ impl Publisher {
                 too_long = Some(BusError::RowTooLong { kind: item.kind.as_str(), id: item.id, bytes });
                 continue;
             }
-            let full = batch.keys.len() == ITEMS_MAX || batch.bytes + bytes > MESSAGE_BYTES_MAX;
-            if full && !batch.keys.is_empty() {
+            let full = batch.rows == ITEMS_MAX || batch.bytes + bytes > MESSAGE_BYTES_MAX;
+            if full && batch.rows > 0 {
                 batches.push(std::mem::take(&mut batch));
             }
-            batch.keys.push(self.keys.version(item));
+            batch.rows += 1;
+            batch.arguments.push(Value::from(Keys::carried_name(item)));
             batch.arguments.push(Value::from(item.version.to_string()));
             batch.arguments.push(Value::from(encode(item)));
             batch.arguments.push(Value::from(item.audience.map(|user_id| self.keys.private(user_id)).unwrap_or_default()));
             batch.bytes += bytes;
         }
-        if !batch.keys.is_empty() {
+        if batch.rows > 0 {
             batches.push(batch);
         }
         (batches, too_long)
@@ -97,7 +98,7 @@ impl Publisher {
         let started = Instant::now();
         let place = tokio::time::timeout(COMMAND_TIMEOUT, self.places.acquire()).await;
         let _place = place.map_err(|_| BusError::Busy)?.map_err(|_| BusError::Closed)?;
-        let rows = batch.keys.len() as u64;
+        let rows = batch.rows as u64;
         let result = self.call(batch).await;
         metrics::histogram!(metric::PUBLISH_SECONDS).record(started.elapsed());
         match result {
@@ -116,8 +117,8 @@ impl Publisher {
 
     /// Returns how many rows were sent.
     async fn call(&self, batch: Batch) -> Result<u64, BusError> {
-        let mut keys = vec![self.keys.meta.clone(), self.keys.history.clone()];
-        keys.extend(batch.keys);
+        let [lately, before] = self.keys.carried.clone();
+        let keys = vec![self.keys.meta.clone(), self.keys.history.clone(), lately, before];
         let mut arguments =
             vec![Value::from(self.keys.channel.as_str()), Value::from(new_epoch()?), Value::from_static_str(self.keys.verb())];
         arguments.extend(batch.arguments);

@@ -231,7 +231,8 @@ impl Flow {
                     self.outbox.announce(Subject::order(order_id));
                     return Ok(Verdict::Taken(taken));
                 }
-                Ok(Taking::Lost(Some(row))) => self.store.order_of(*row).await,
+                // Boxed, like what follows: whoever wins should not carry the room for it along.
+                Ok(Taking::Lost(Some(row))) => Box::pin(self.store.order_of(*row)).await,
                 Ok(Taking::Lost(None)) => return Ok(Verdict::Refused(Refusal::NotFound("order"))),
                 Err(LaneError::Store(error)) => Err(error),
                 Err(full) => return Err(full.into()),
@@ -242,7 +243,7 @@ impl Flow {
                 Err(error) => return Ok(Verdict::Failed(error)),
             };
             if let Some(version) = seen.filter(|version| *version < order.edited_version) {
-                match self.changed(order_id, version).await {
+                match Box::pin(self.changed(order_id, version)).await {
                     // Whatever is said of an order that is not open any more, another try says it.
                     Ok(Some(changed)) if !may_be_had(&changed.order.order, actor) => {}
                     // Edited to and fro: it is as they saw it.

@@ -10,6 +10,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use dashmap::DashMap;
 
 use super::caller::Known;
 use super::debug::Watched;
@@ -27,6 +28,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The route whose speed matters most has a metric of its own.
 pub(super) const ACCEPT: &str = "/api/orders/{id}/accept";
 static ACCEPT_SECONDS: LazyLock<metrics::Histogram> = LazyLock::new(|| metrics::histogram!("orderboard_accept_seconds"));
+
+/// The times of a route's answers with this status. Found again without making up its name anew, which costs more than counting.
+fn timing(route: &str, status: u16) -> metrics::Histogram {
+    static TIMINGS: LazyLock<DashMap<String, Vec<(u16, metrics::Histogram)>>> = LazyLock::new(DashMap::new);
+    let known = TIMINGS.get(route).and_then(|by| by.iter().find(|(of, _)| *of == status).map(|(_, timing)| timing.clone()));
+    known.unwrap_or_else(|| {
+        let timing = metrics::histogram!("orderboard_http_seconds", "route" => route.to_owned(), "status" => status.to_string());
+        TIMINGS.entry(route.to_owned()).or_default().push((status, timing.clone()));
+        timing
+    })
+}
 
 /// One layer and not three: each layer of its own costs every request a copy of what lies within, and a box.
 pub(super) fn around(routes: Router<Api>, api: Api) -> Router<Api> {
@@ -55,7 +67,7 @@ async fn watched(api: Api, request: Request, next: Next) -> Response {
         return admitted(&api, request, next).await;
     }
     let headers = request.headers().clone();
-    let (calls, mut response) = debug::watch(admitted(&api, request, next)).await;
+    let (calls, mut response) = debug::watch(Box::pin(admitted(&api, request, next))).await;
     // Known from memory by now, unless it is a page that was asked for.
     if let Ok(known) = Known::find(&api, &headers).await {
         response.extensions_mut().insert(Watched { calls, known });
@@ -105,20 +117,20 @@ async fn measure(State(api): State<Api>, request: Request, next: Next) -> Respon
         Ok(()) => detach(watched(api.clone(), request, next)).await,
         Err(problem) => problem.into_response(),
     };
-    let route = route.as_ref().map_or("page", MatchedPath::as_str).to_owned();
+    let route = route.as_ref().map_or("page", MatchedPath::as_str);
     let took = started.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(http.method = %method, http.route = route, http.status = status, http.id = id, duration_ms = took.as_millis() as u64, "request");
-    let asked = debug::Asked { id: &id, method: method.as_str(), route: &route, took, status };
+    let asked = debug::Asked { id: &id, method: method.as_str(), route, took, status };
     api.debug.keep(&api, &asked, &mut response);
-    if is_ours(&route, status) {
+    if is_ours(route, status) {
         let trouble = response.extensions_mut().remove().unwrap_or(Trouble { code: "internal", cause: String::new() });
-        api.figures.errors.note(&Asked { method: method.as_str(), route: &route, status, took }, &trouble);
+        api.figures.errors.note(&Asked { method: method.as_str(), route, status, took }, &trouble);
     }
     if route == ACCEPT {
         ACCEPT_SECONDS.record(took.as_secs_f64());
     }
-    metrics::histogram!("orderboard_http_seconds", "route" => route, "status" => status.to_string()).record(took.as_secs_f64());
+    timing(route, status).record(took.as_secs_f64());
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::try_from(id) {

@@ -281,6 +281,31 @@ async fn a_version_that_was_carried_is_not_carried_again() {
     assert_eq!(reader.at.unwrap().seq, 5, "2, 10, both large ones, and one message for the other row");
 }
 
+#[tokio::test]
+async fn what_was_carried_is_remembered_for_two_halves_and_then_forgotten() {
+    let server = Server::start().await;
+    let (bus, mut reader) = server.bus().await;
+    bus.publish(&[order(1, 1)]).await.unwrap();
+    for (other, seq) in [(2, 2), (3, 3)] {
+        // The half is as old as it gets: the next row begins another one.
+        server.tell("HINCRBY {test}:news:carried since -300").await;
+        bus.publish(&[order(other, 1)]).await.unwrap();
+        reader.until_row(other).await;
+        assert_eq!(reader.at.as_ref().unwrap().seq, seq);
+        bus.publish(&[order(other, 1)]).await.unwrap();
+        if other == 2 {
+            bus.publish(&[order(1, 1)]).await.unwrap();
+        }
+    }
+    assert_eq!(server.tell("HEXISTS {test}:news:carried order:1").await, ":0");
+    assert_eq!(server.tell("HEXISTS {test}:news:carried:before order:1").await, ":0");
+    bus.publish(&[order(1, 1), order(2, 1), order(3, 1)]).await.unwrap();
+    bus.publish(&[order(4, 1)]).await.unwrap();
+    reader.until_row(4).await;
+    // Row 1 again, and row 4.
+    assert_eq!(reader.at.as_ref().unwrap().seq, 5);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_slept_through_a_flood_gets_all_of_it_afterwards() {
     let server = Server::start().await;
@@ -421,12 +446,15 @@ async fn the_feed_goes_on_while_publishing_is_refused() {
 }
 
 #[tokio::test]
-async fn a_foreign_key_in_a_versions_place_is_overwritten() {
+async fn a_foreign_key_in_the_place_of_carried_versions_is_overwritten() {
     let server = Server::start().await;
     let (bus, mut reader) = server.bus().await;
-    server.tell("LPUSH {test}:v:order:1 foreign").await;
-    bus.publish(&[order(1, 1)]).await.unwrap();
-    reader.until_row(1).await;
+    for (id, key) in [(1, "carried"), (2, "carried:before")] {
+        server.tell(&format!("DEL {{test}}:news:{key}")).await;
+        server.tell(&format!("LPUSH {{test}}:news:{key} foreign")).await;
+        bus.publish(&[order(id, 1)]).await.unwrap();
+        reader.until_row(id).await;
+    }
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ async fn news_of_an_older_state_never_replaces_a_newer_one() {
     }
     // The bus forgets which versions it has carried, and a node that was asleep sends what it had read long ago.
     for id in [gone, here] {
-        let key = format!("DEL {{{}}}:v:order:{id}", first.config.redis_prefix);
+        let key = format!("HDEL {{{}}}:news:carried order:{id}", first.config.redis_prefix);
         assert_eq!(tell_redis(&first.config.redis_url, &key).await, ":1");
     }
     let bus = second.app().bus.clone();

@@ -173,13 +173,12 @@ impl Way {
                 let per_call = if *is_gathered { GATHERED_MAX.min(rows.len() as u64) } else { 1 };
                 let markers: Vec<Marker> = markers.collect();
                 for some in markers.chunks(per_call as usize) {
-                    let mut keys = vec![format!("{{{prefix}}}:news:meta"), format!("{{{prefix}}}:news:history")];
+                    let keys = ["meta", "history", "carried", "carried:before"].map(|name| format!("{{{prefix}}}:news:{name}"));
                     let mut arguments = vec![format!("{{{prefix}}}:news"), "load-test-epoch".to_owned(), "PUBLISH".to_owned()];
                     for marker in some {
                         let row = &mut rows[*next];
                         let item = row.next(*marker);
-                        keys.push(format!("{{{prefix}}}:v:order:{}", row.id));
-                        arguments.extend([row.version.to_string(), item, String::new()]);
+                        arguments.extend([format!("order:{}", row.id), row.version.to_string(), item, String::new()]);
                         *next = (*next + 1) % rows.len();
                     }
                     let count = keys.len().to_string();
