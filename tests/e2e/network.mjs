@@ -22,6 +22,7 @@ async function behindProxy({ server, browser }, { worker }) {
   await server.post(customer, before);
   const proxy = await Proxy.before(server);
   const context = await browser.person(executor);
+  context.once('close', () => proxy.close());
   if (worker === 'without') await context.addInitScript(() => delete globalThis.SharedWorker);
   const page = await browser.tab(context, `${proxy.url}/`, NETWORK);
   await live(page);
@@ -54,7 +55,6 @@ async function connectionsReset(kit, options) {
   await recovered('connections reset', server, [page], RETRY_MS);
   await takes(page, title);
   assert.ok((await logOf(page)).includes('stale'));
-  await proxy.close();
 }
 
 async function bytesSwallowed(kit, options) {
@@ -68,7 +68,6 @@ async function bytesSwallowed(kit, options) {
   await recovered('a black hole without a reset', server, [page], RETRY_MS);
   console.log(`         an order taken after it: answered after ${await takes(page, title)} s`);
   await logOf(page);
-  await proxy.close();
 }
 
 async function cablePulled(kit) {
@@ -89,7 +88,6 @@ async function cablePulled(kit) {
   await recovered('the cable back in', server, [page], RETRY_MS);
   await takes(page, title);
   await logOf(page);
-  await proxy.close();
 }
 
 async function slowNetwork(kit) {
@@ -103,7 +101,6 @@ async function slowNetwork(kit) {
   const second = await context.newPage();
   await second.goto(`${proxy.url}/`);
   await recovered('a second tab over 1.4 s there and back', server, [second], RETRY_MS);
-  await proxy.close();
 }
 
 async function offlineAndBack(kit) {
@@ -120,7 +117,6 @@ async function offlineAndBack(kit) {
   await recovered('the browser said it is online again', server, [page], 5_000);
   await takes(page, title);
   await logOf(page);
-  await proxy.close();
 }
 
 export const tests = [

@@ -45,6 +45,7 @@ export class Proxy {
     for (const pair of this.#pairs) pair.resume();
   }
 
+  /** The network is gone with all that it held, also what one end has not noticed yet. */
   async close() {
     for (const pair of this.#pairs) pair.end();
     await new Promise((resolve) => this.listener.close(resolve));
@@ -66,8 +67,8 @@ export class Proxy {
       from.on('end', () => this.#carry(pair, to, () => to.end()));
       from.on('error', () => {});
       from.on('close', () => {
-        this.#pairs.delete(pair);
-        if (!pair.lost) this.#later(() => to.destroy());
+        if (to.destroyed) this.#pairs.delete(pair);
+        else if (!pair.lost) this.#later(() => to.destroy());
       });
     }
     if (this.#mode === 'unplugged') pair.pause();
