@@ -12,6 +12,7 @@ const TRACE_MS = 6_000;
 const CORE_SHARE = 0.15;
 const LONG_TASK_MS = 50;
 const FRAME_MS = 1000 / 60;
+const PRESSES = 5;
 
 /** Everything a browser that was never here fetches until the board is live, as it travels. */
 async function firstLoad({ server, browser }) {
@@ -105,17 +106,20 @@ async function longestTask(browser, page, ms) {
   return { clock: longest('dur'), worked: longest('tdur'), tasks: tasks.length };
 }
 
-/** An order on the screen that nobody will cancel. */
+/** The orders on the screen that nobody will cancel from now on. */
 async function spared(page, feed) {
   const shown = await page.locator('[data-accept]:not(:disabled)').evaluateAll((buttons) => buttons.map((one) => Number(one.dataset.accept)));
-  const id = shown.slice(3).find(feed.spare);
-  assert.ok(id, `none of ${shown} is left alone`);
-  return id;
+  return shown.filter(feed.spare);
 }
 
-/** Presses Accept; what the screen shows at the first frame after the press, and how long that took. */
-function press(page, id) {
-  return page.evaluate((id) => new Promise((resolve) => {
+/**
+ * Presses Accept of one of them; what the screen shows at the first frame after the press, and how long that took.
+ * Nothing when the board has carried all of them off the screen.
+ */
+function press(page, ids) {
+  return page.evaluate((ids) => new Promise((resolve) => {
+    const id = ids.find((one) => document.querySelector(`[data-accept="${one}"]:not(:disabled)`));
+    if (id === undefined) return resolve(null);
     const button = document.querySelector(`[data-accept="${id}"]`);
     addEventListener('click', () => {
       const began = performance.now();
@@ -127,7 +131,26 @@ function press(page, id) {
       });
     }, { capture: true, once: true });
     button.click();
-  }), id);
+  }), ids);
+}
+
+/** What the page costs while the board moves, and what five presses see. */
+async function measure({ browser, page, feed }) {
+  await page.waitForTimeout(1_000);
+  const [before, changesBefore, began] = [await processor(browser), feed.changes(), performance.now()];
+  await page.waitForTimeout(FEED_MS);
+  const seconds = (performance.now() - began) / 1000;
+  const share = ((await processor(browser)) - before) / seconds;
+  const rate = (feed.changes() - changesBefore) / seconds;
+  const task = await longestTask(browser, page, TRACE_MS);
+  const presses = [];
+  while (presses.length < PRESSES) {
+    const pressed = await press(page, await spared(page, feed));
+    if (pressed === null) continue;
+    presses.push(pressed);
+    await page.locator(`[data-row="${pressed.id}"]`).locator('[data-won], [data-result]').first().waitFor();
+  }
+  return { rate, share, task, presses };
 }
 
 async function busyBoard({ server, browser }) {
@@ -143,21 +166,7 @@ async function busyBoard({ server, browser }) {
   await page.locator(`[data-count]`).filter({ hasText: '1,000' }).waitFor();
 
   const feed = market(server, customer, ids);
-  await page.waitForTimeout(1_000);
-  const [before, changesBefore, began] = [await processor(browser), feed.changes(), performance.now()];
-  await page.waitForTimeout(FEED_MS);
-  const seconds = (performance.now() - began) / 1000;
-  const share = ((await processor(browser)) - before) / seconds;
-  const rate = (feed.changes() - changesBefore) / seconds;
-  const task = await longestTask(browser, page, TRACE_MS);
-
-  const presses = [];
-  for (let i = 0; i < 5; i++) {
-    const pressed = await press(page, await spared(page, feed));
-    presses.push(pressed);
-    await page.locator(`[data-row="${pressed.id}"]`).locator('[data-won], [data-result]').first().waitFor();
-  }
-  await feed.stop();
+  const { rate, share, task, presses } = await measure({ browser, page, feed }).finally(() => feed.stop());
   const slowest = Math.max(...presses.map((one) => one.ms));
   console.log(`         ${ROWS} rows, ${rate.toFixed(1)} changes/s: ${(100 * share).toFixed(1)} % of a core; longest of ${task.tasks} tasks ${task.worked.toFixed(1)} ms worked, ${task.clock.toFixed(1)} ms on the clock; Accept answers at the next frame, after at most ${slowest.toFixed(1)} ms`);
   assert.ok(rate > CHANGES_A_SECOND * 0.9, `only ${rate} changes a second`);
