@@ -9,12 +9,13 @@ const SOCKETS_MS = 20_000;
 const WORKER_MS = 5_000;
 
 /** An executor's tabs on the board, all live. */
-async function tabs({ server, browser }, count) {
+async function tabs({ server, browser }, count, worker = 'with') {
   const customer = await server.user('customer', 10_000_000);
   const executor = await server.user('executor');
   await server.post(customer, 'Seen in every tab');
   const before = await server.metric('orderboard_sockets');
   const context = await browser.person(executor);
+  if (worker === 'without') await context.addInitScript(() => delete globalThis.SharedWorker);
   const pages = [];
   for (let i = 0; i < count; i++) pages.push(await browser.tab(context, '/', NETWORK));
   // Signed in, too: a page may begin as a guest's.
@@ -59,23 +60,37 @@ async function loadedAgain(kit) {
   await sockets(1);
 }
 
-async function leftAndBack({ server }) {
+/** The browser keeps the page as it was, wakes it, and its board is the present one. Without a shared worker, too. */
+async function leftAndBack({ server }, { worker }) {
   // Playwright turns the cache of left pages off, people don't.
   const browser = await Browser.launch(server.url, process.env, ['--disable-back-forward-cache']);
   try {
-    const { customer, pages: [page], sockets } = await tabs({ server, browser }, 1);
+    const { customer, pages: [page], sockets } = await tabs({ server, browser }, 1, worker);
+    const gone = await server.post(customer, `Gone while the page was left ${worker} a worker`);
+    await page.locator(`[data-row="${gone.id}"]`).waitFor();
+    await mark(page);
+    await keepLog(page);
     await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (globalThis.persisted = persisted)));
-    await page.goto(`${server.url}/healthz`);
-    await sockets(0);
-    await server.post(customer, 'Posted while the page was left');
-    const began = performance.now();
-    await page.goBack();
-    await rowOf(page, 'Posted while the page was left').locator('[data-accept]:enabled').waitFor();
-    await proven(page);
-    const kept = await page.evaluate(() => globalThis.persisted === true);
-    console.log(`         back on a page that was ${kept ? 'kept' : 'not kept'}: live and proved after ${((performance.now() - began) / 1000).toFixed(1)} s`);
-    await boardIsRight(server, page);
-    await sockets(1);
+    for (const away of ['/healthz', '/login']) {
+      await page.goto(`${server.url}${away}`);
+      await until('the page has left the server', SOCKETS_MS, () => server.metric('orderboard_sockets').then((now) => now <= (away === '/login' ? 1 : 0)));
+      const title = `Posted while the page was left for ${away} ${worker} a worker`;
+      await server.post(customer, title);
+      if (away === '/healthz') await server.api(customer, 'POST', `/api/orders/${gone.id}/cancel`, {});
+      const began = performance.now();
+      // A page that was kept is not loaded: nothing more than its return can be waited for.
+      await page.goBack({ waitUntil: 'commit' });
+      await rowOf(page, title).locator('[data-accept]:enabled').waitFor();
+      await proven(page);
+      console.log(`         back from ${away} on a page that was kept: live and proved after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+      assert.equal(await page.evaluate(() => globalThis.persisted), true, 'the browser did not keep the page');
+      assert.ok(await stillMarked(page), 'the page was loaded again');
+      assert.equal(await page.locator(`[data-row="${gone.id}"]:not([data-gone])`).count(), 0, 'the board is of another time');
+      await boardIsRight(server, page);
+      await sockets(1);
+    }
+    // What it showed on the way back was never old with Accept on.
+    await logOf(page);
     // The browser asks for that answer's icon, too.
     assert.deepEqual(browser.complaints.filter((one) => !one.startsWith('/healthz:')), []);
   } finally {
@@ -180,7 +195,8 @@ async function newBuild(kit) {
 export const tests = [
   { name: 'three tabs have one socket, and keep it when the tab that opened it closes', run: creatorClosed },
   { name: 'a tab that is loaded again is live at once', run: loadedAgain },
-  { name: 'a page that was left is live when somebody comes back', run: leftAndBack },
+  { name: 'a page that was left is kept by the browser, and live when somebody comes back', run: (kit) => leftAndBack(kit, { worker: 'with' }) },
+  { name: 'a page that was left is kept without shared workers, too, and live when somebody comes back', run: (kit) => leftAndBack(kit, { worker: 'without' }) },
   { name: 'a tab that was frozen or stood still shows the present', run: frozen },
   { name: 'a worker that was killed is replaced at once, one that keeps dying is done without', run: workerKilled },
   { name: 'a page that outlived its build offers to reload', run: newBuild },

@@ -44,6 +44,8 @@ export class HubClient {
   #failures = 0;
   #stopped = false;
   #releaseLock: (() => void) | undefined;
+  /** What the present worker holds for life. */
+  #hubLock: string | null = null;
   /** Ends the wait for the present worker's end. */
   #vigil: AbortController | undefined;
 
@@ -62,6 +64,7 @@ export class HubClient {
     document.addEventListener('resume', this.#seen);
     addEventListener('online', this.#online);
     for (const kind of PRESSES) addEventListener(kind, this.#pressed, { capture: true, passive: true });
+    addEventListener('beforeunload', this.#leaving);
     addEventListener('pagehide', this.#hidden);
     addEventListener('pageshow', this.#shown);
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
@@ -84,6 +87,7 @@ export class HubClient {
     document.removeEventListener('resume', this.#seen);
     removeEventListener('online', this.#online);
     this.#heedNoPress();
+    removeEventListener('beforeunload', this.#leaving);
     removeEventListener('pagehide', this.#hidden);
     removeEventListener('pageshow', this.#shown);
     this.#releaseLock?.();
@@ -102,6 +106,7 @@ export class HubClient {
 
   #connect(): void {
     this.#vigil?.abort();
+    this.#hubLock = null;
     clearTimeout(this.#pongTimer);
     this.#pongTimer = setTimeout(() => this.#recreate(), WHO_MS);
     const port = (this.#port = this.#workerPort() ?? ownHubPort());
@@ -130,7 +135,8 @@ export class HubClient {
     if (message.kind === 'who') {
       this.#heardOfHub();
       this.#boot = message.boot;
-      if (message.lock !== null) this.#keepVigil(message.lock);
+      this.#hubLock = message.lock;
+      this.#keepVigil();
       this.#hello();
       return;
     }
@@ -150,10 +156,11 @@ export class HubClient {
   }
 
   /** A port says nothing when its other end dies. A lock does: the worker's comes to us only when the worker is gone. */
-  #keepVigil(lock: string): void {
+  #keepVigil(): void {
     this.#vigil?.abort();
+    if (this.#hubLock === null) return;
     const vigil = (this.#vigil = new AbortController());
-    navigator.locks.request(lock, { signal: vigil.signal }, () => {
+    navigator.locks.request(this.#hubLock, { signal: vigil.signal }, () => {
       if (this.#vigil === vigil) this.#recreate();
     }).catch((error: unknown) => {
       if (!vigil.signal.aborted) throw error;
@@ -165,7 +172,8 @@ export class HubClient {
   }
 
   #ping(): void {
-    if (!isVisible() || this.#pongTimer !== undefined) return;
+    if (!isVisible() || this.#port === null || this.#pongTimer !== undefined) return;
+    if (!this.#vigil) this.#keepVigil();
     this.#send({ kind: 'ping', n: ++this.#pings });
     this.#pongTimer = setTimeout(() => this.#recreate(), PONG_MS);
   }
@@ -177,9 +185,15 @@ export class HubClient {
 
   #again(): void {
     if (this.#stopped) return;
+    this.#part();
+    this.#connect();
+  }
+
+  #part(): void {
     this.lostWorker();
     this.#port?.close();
-    this.#connect();
+    this.#port = null;
+    this.#heardOfHub();
   }
 
   #send(message: TabMessage): void {
@@ -201,10 +215,23 @@ export class HubClient {
     this.#send({ kind: 'touched' });
   };
   readonly #online = () => this.#send({ kind: 'hurry' });
-  readonly #hidden = () => this.#send({ kind: 'bye' });
-  readonly #shown = (event: PageTransitionEvent) => {
-    // The worker may have left meanwhile: what is behind the old port is not to be relied on.
-    if (event.persisted) this.#again();
+  /** A browser keeps no page for somebody's return that waits for a lock. It may also stay after all: the next ping goes on waiting. */
+  readonly #leaving = () => {
+    this.#vigil?.abort();
+    this.#vigil = undefined;
+  };
+  /** Nor one that is spoken to meanwhile. */
+  readonly #hidden = () => {
+    this.#leaving();
+    this.#send({ kind: 'bye' });
+    this.#part();
+    this.#releaseLock?.();
+  };
+  readonly #shown = async (event: PageTransitionEvent) => {
+    if (!event.persisted) return;
+    await this.#takeLock();
+    if (this.#stopped) return this.#releaseLock?.();
+    this.#connect();
   };
 }
 
