@@ -1,8 +1,8 @@
 // What a page does when the server or its session goes away.
 import assert from 'node:assert/strict';
 import { live, mark, rowOf, stillMarked } from './browser.mjs';
-import { keepLog, logOf, NETWORK, noticed, recovered } from './oracle.mjs';
-import { RedisServer, Server, until } from './server.mjs';
+import { keepLog, logOf, NETWORK, noticed, proven, recovered } from './oracle.mjs';
+import { RedisServer, Server, killable, until } from './server.mjs';
 
 const SOCKET_MS = 20_000;
 /** The pauses between attempts have grown by the time a server is back. */
@@ -71,6 +71,71 @@ async function redisKilled({ server: shared, browser }) {
   }
 }
 
+/** A MariaDB that dies with the power: what was seen stays, what is asked for is refused in words, and nothing has to be loaded again. */
+async function databaseKilled({ server: shared, browser }) {
+  const { server, database, dispose } = await killable(shared.binary);
+  try {
+    const customer = await server.user('customer', 1_000_000);
+    const executor = await server.user('executor');
+    const here = await server.post(customer, 'Here before MySQL died');
+    const home = await browser.person(customer);
+    const [board, form] = [await browser.tab(await browser.person(executor), `${server.url}/`, NETWORK), await browser.tab(home, `${server.url}/orders/new`, NETWORK)];
+    await Promise.all([proven(board), live(form)]);
+    const line = board.locator(`[data-row="${here.id}"]`);
+    await line.locator('[data-accept]:enabled').waitFor();
+    await form.locator('#title').fill('Ordered while MySQL was dead');
+    await form.locator('#price').fill('1000');
+    await form.waitForFunction(() => document.querySelector('#payout')?.value !== '');
+    await Promise.all([mark(board), mark(form), keepLog(board)]);
+
+    await database.kill();
+    const send = form.locator('form button:not([type="button"])');
+    await send.click();
+    const refusal = form.locator('[data-problem="unavailable"]');
+    await refusal.waitFor();
+    assert.match(await refusal.innerText(), /briefly unavailable[\s\S]*Your data are safe\. Repeat in/);
+    await browser.shot(form, 'mysql-dead-form');
+    await line.locator('[data-accept]').click();
+    await line.locator('[data-checking]').waitFor();
+    await browser.shot(board, 'mysql-dead-board');
+    // Nobody is sent to sign in because nobody could say who they are.
+    const late = await browser.tab(home, `${server.url}/balance`, NETWORK);
+    await late.locator('[data-unreachable]').waitFor();
+    assert.equal(new URL(late.url()).pathname, '/balance');
+    assert.deepEqual(await browser.accessible(late, 'mysql-dead'), []);
+    await browser.shot(late, 'mysql-dead-balance');
+    assert.deepEqual((await logOf(board)).filter((state) => !state.startsWith('live')), [], 'the board was lost with MySQL');
+
+    await database.start();
+    // Whatever the line says is true.
+    await line.locator('[data-won], [data-result]').first().waitFor({ timeout: BACK_MS });
+    const isWon = (await line.locator('[data-won]').count()) === 1;
+    const now = await server.api(customer, 'GET', `/api/orders/${here.id}`);
+    assert.deepEqual([now.status, now.executor?.id ?? null], isWon ? ['in_work', executor.user_id] : ['open', null]);
+    console.log(`         an order pressed while MySQL was dead: ${isWon ? 'taken when it was back' : 'not taken, and said so'}`);
+    await late.locator('[data-account="wallet"] [data-available]').filter({ hasText: '9,000.00' }).waitFor();
+    await send.click();
+    await form.waitForURL('**/orders/mine');
+    const { items } = await server.api(customer, 'GET', '/api/orders?list=mine');
+    assert.equal(items.filter((one) => one.title === 'Ordered while MySQL was dead').length, 1);
+    await board.mouse.move(0, 0);
+    const ordered = rowOf(board, 'Ordered while MySQL was dead');
+    await ordered.locator('[data-accept]').click();
+    await ordered.locator('[data-won]').waitFor();
+    await board.mouse.move(0, 0);
+    await server.post(customer, 'Posted with MySQL back');
+    await rowOf(board, 'Posted with MySQL back').waitFor();
+    await recovered('MySQL back', server, [board], BACK_MS);
+    await late.locator('[data-account="wallet"] [data-available]').filter({ hasText: '7,000.00' }).waitFor();
+    await late.locator('[data-account="wallet"] [data-held]').filter({ hasText: '3,000.00' }).waitFor();
+    assert.deepEqual((await logOf(board)).filter((state) => !state.startsWith('live')), [], 'the board was lost with MySQL');
+    for (const page of [board, form]) assert.ok(await stillMarked(page), 'a page was loaded again');
+    await server.audit();
+  } finally {
+    await dispose();
+  }
+}
+
 async function closedElsewhere({ server, browser }) {
   const executor = await server.user('executor');
   await server.post(await server.user('customer', 1_000_000), 'For a guest, too');
@@ -127,13 +192,14 @@ async function withoutWorker({ server, browser }) {
   const order = await server.post(customer, 'Seen without a worker');
   await page.locator(`[data-row="${order.id}"]`).waitFor();
   await page.close();
-  await until('the socket went with its page', SOCKET_MS, async () => (await server.metric('orderboard_sockets')) <= before);
+  await until('the socket went with its page', SOCKET_MS, async () => (await server.metric('orderboard_sockets')) === before);
 }
 
 export const tests = [
   { name: 'a page recovers by itself from a server that crashed', needsRestart: true, run: (kit) => restart(kit, 'SIGKILL') },
   { name: 'a page recovers by itself from a rolling restart', needsRestart: true, run: (kit) => restart(kit, 'SIGTERM') },
   { name: 'the board moves on when Redis is killed, and is proved when it is back', needsRestart: true, run: redisKilled },
+  { name: 'the board stays and every press is answered in words while MySQL is dead, and goes on when it is back', needsRestart: true, run: databaseKilled },
   { name: 'a browser without shared workers gets the same board from a hub in the page', run: withoutWorker },
   { name: 'a session closed elsewhere ends at once and asks to sign in', run: closedElsewhere },
   { name: 'signing in and out reaches every tab', run: signingInAndOut },

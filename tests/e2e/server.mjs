@@ -92,6 +92,11 @@ export class Server {
     return JSON.parse(line);
   }
 
+  /** Whether orders and money agree, as the command line tells it. */
+  async audit() {
+    await promisify(execFile)(this.binary, ['audit'], { env: this.#env });
+  }
+
   async api(user, method, path, body) {
     const response = await fetch(this.url + path, {
       method,
@@ -139,12 +144,64 @@ export class RedisServer {
     }));
   }
 
-  async kill() {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGKILL');
-    await gone;
+  kill() {
+    return kill(this.child);
   }
+}
+
+/** A MariaDB over the tables that a server of ours has made: what was committed is there when it comes back. */
+export class DatabaseServer {
+  constructor(data) {
+    this.data = data;
+    this.socket = join(data, 'killable.sock');
+    this.url = `mysql://root@localhost/orderboard?socket=${this.socket}`;
+  }
+
+  async start() {
+    // The log's size and the isolation as our own have it, which made these tables.
+    const settings = [
+      '--no-defaults', `--datadir=${join(this.data, 'mariadb')}`, `--tmpdir=${join(this.data, 'tmp')}`, `--socket=${this.socket}`, '--skip-networking', '--skip-log-bin',
+      '--innodb-log-file-size=512M', '--transaction-isolation=READ-COMMITTED', '--default-time-zone=+00:00', ...(process.getuid() === 0 ? ['--user=root'] : []),
+    ];
+    // Debian keeps it where an ordinary user's PATH does not look.
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin`, LC_ALL: 'C' };
+    this.child = spawn('mariadbd', settings, { stdio: 'ignore', env });
+    await until('MariaDB answers', READY_MS, () => new Promise((resolve, reject) => {
+      if (this.child.exitCode !== null) reject(new Error(`MariaDB left with ${this.child.exitCode}`));
+      const probe = connect(this.socket);
+      // It speaks first: a header of four bytes, then version 10 of its protocol.
+      probe.once('data', (greeting) => resolve(greeting[3] === 0 && greeting[4] === 10) || probe.destroy()).once('error', () => resolve(false));
+    }));
+  }
+
+  kill() {
+    return kill(this.child);
+  }
+}
+
+/** A server with a MariaDB and a Redis that can be killed under it. */
+export async function killable(binary) {
+  const redis = await RedisServer.start();
+  const server = await Server.fresh(binary, { REDIS_URL: redis.url });
+  await server.stop();
+  const database = new DatabaseServer(server.data);
+  await database.start();
+  Object.assign(server.more, { DATABASE_URL: database.url, ORDERBOARD_MODE: 'development' });
+  await server.start();
+  const dispose = async () => {
+    await server.stop();
+    await Promise.all([database.kill(), redis.kill()]);
+    await server.dispose();
+  };
+  return { server, database, redis, dispose };
+}
+
+/** SIGKILL; resolves when it is gone. */
+async function kill(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
 }
 
 /** Asks until the answer is true. For conditions outside of a page; inside one, Playwright waits. */

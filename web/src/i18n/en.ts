@@ -36,6 +36,7 @@ export const en = {
     sorts: { newest: 'Newest first', price: 'Dearest first', payout: 'You get most', executorGets: 'Executor gets most' }, category: 'Category', allCategories: 'All categories',
     pause: 'Pause', resume: 'Resume', paused: 'Paused',
     accept: 'Accept', accepting: 'Accepting…', checking: 'Checking…', finishing: 'Finishing…',
+    stillAsking: 'The server has not answered yet. It is asked until it says whether the order is yours.',
     apply: 'Apply', takeAndFinish: 'Take and finish', own: 'Your order', openContract: 'Open contract', contract: 'Contract', won: 'Yours', done: 'Done', finish: 'Finish',
     newOrders: (n: number) => plural(n, { one: '# new order', other: '# new orders' }),
     digest: (fresh: number, taken: number) => `${fresh} new, ${taken} taken`,

@@ -35,6 +35,7 @@ export const ru: Dictionary = {
     sorts: { newest: 'Сначала новые', price: 'Сначала дорогие', payout: 'Больше вам', executorGets: 'Больше исполнителю' }, category: 'Категория', allCategories: 'Все категории',
     pause: 'Пауза', resume: 'Продолжить', paused: 'Пауза',
     accept: 'Взять', accepting: 'Берём…', checking: 'Уточняем…', finishing: 'Завершаем…',
+    stillAsking: 'Сервер ещё не ответил. Спрашиваем, пока он не скажет, ваш ли заказ.',
     apply: 'Откликнуться', takeAndFinish: 'Взять и сдать', own: 'Ваш заказ', openContract: 'Открыть контракт', contract: 'Контракт', won: 'Ваш', done: 'Готово', finish: 'Сдать',
     newOrders: (n) => plural(n, { one: '# новый заказ', few: '# новых заказа', many: '# новых заказов', other: '# нового заказа' }),
     digest: (fresh, taken) => `${plural(fresh, { one: '# новый', other: '# новых' })}, ${plural(taken, { one: '# взят', other: '# взято' })}`,

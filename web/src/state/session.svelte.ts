@@ -18,9 +18,12 @@ class Session {
   accounts = $state.raw<Account[]>([]);
   /** False until the first answer: a page for one role must not flash "sign in". */
   known = $state(false);
+  /** Nobody could say who this browser's session is, and it is asked again. */
+  unreachable = $state(false);
   /** The server ended the session while the page was open. */
   ended = $state(false);
   #hubName = '';
+  #asking: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     live.onBalance((account) => this.#balance(account));
@@ -66,9 +69,18 @@ class Session {
     } catch (error) {
       // No answer is not "signed out": keep what is known, the socket tells the rest.
       if (!(error instanceof ApiError)) throw error;
+      if (!this.me && readStored(SIGNED_IN) === '1') return this.#askAgain();
     }
     this.known = true;
+    this.unreachable = false;
     this.#connect();
+  }
+
+  #askAgain(): void {
+    this.unreachable = true;
+    this.#connect();
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => void this.refresh(), GREETING_MS);
   }
 
   async signIn(email: string, password: string, role: Role): Promise<void> {
