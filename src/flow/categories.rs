@@ -2,7 +2,7 @@
 //! that a new one has its board on every node within two seconds, and a hidden one is refused everywhere.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -21,11 +21,6 @@ impl Flow {
         self.categories.borrow().clone()
     }
 
-    /// How long ago they were read.
-    pub fn categories_age(&self) -> Duration {
-        self.categories_read.load().elapsed()
-    }
-
     /// All of them, for whoever has to know when they change.
     pub fn watch_categories(&self) -> watch::Receiver<Categories> {
         self.categories.subscribe()
@@ -33,8 +28,9 @@ impl Flow {
 
     /// Reads them again; other nodes' admins may have changed them.
     pub async fn refresh_categories(&self) -> Result<(), FlowError> {
+        let asked = Instant::now();
         let read = self.store.categories().await?;
-        self.categories_read.store(Arc::new(Instant::now()));
+        self.categories_read.note(asked);
         self.categories.send_if_modified(|known| {
             let is_new = **known != read;
             if is_new {

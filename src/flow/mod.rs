@@ -35,6 +35,7 @@ mod notices;
 mod outbox;
 mod payouts;
 mod profile;
+mod read_at;
 mod recent;
 mod repair;
 mod services;
@@ -51,12 +52,13 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+use self::read_at::ReadAt;
 use crate::bus::Queue;
 use crate::domain::commission::Policy;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -127,8 +129,9 @@ pub struct Flow {
     /// Unix time; 0 where the debug mode is off.
     debugs_until_ms: Arc<AtomicI64>,
     categories: Arc<watch::Sender<Categories>>,
-    /// When they were read.
-    categories_read: Arc<ArcSwap<Instant>>,
+    categories_read: ReadAt,
+    settings_read: ReadAt,
+    swept: ReadAt,
     caches_cleared: Arc<watch::Sender<u64>>,
     hashing: Arc<tokio::sync::Semaphore>,
     forgetting: Arc<tokio::sync::Semaphore>,
@@ -147,7 +150,9 @@ impl Flow {
             limits: Arc::new(ArcSwap::from_pointee(config.limits)),
             debugs_until_ms: Arc::default(),
             categories: Arc::new(watch::Sender::new(Arc::new(categories))),
-            categories_read: Arc::new(ArcSwap::from_pointee(Instant::now())),
+            categories_read: ReadAt::now(),
+            settings_read: ReadAt::now(),
+            swept: ReadAt::now(),
             caches_cleared: Arc::new(watch::Sender::new(0)),
             hashing: Arc::new(tokio::sync::Semaphore::new(sign_in::HASHES_AT_ONCE)),
             forgetting: Arc::new(tokio::sync::Semaphore::new(credentials::FORGETTING_MAX)),

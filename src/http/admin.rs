@@ -8,6 +8,7 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
 use super::extract::Json;
+use super::source::of_memory;
 use crate::domain::commission::{Mode, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
@@ -26,7 +27,7 @@ pub(super) async fn commission(State(api): State<Api>, Caller(session): Caller) 
     if session.actor.role != Role::Admin {
         return Err(Refusal::Forbidden("only admins see the commission's settings").into());
     }
-    ok(&api.flow.policy())
+    Ok(of_memory(ok(&api.flow.policy())?, api.flow.settings_age()))
 }
 
 pub(super) async fn switch_commission(State(api): State<Api>, Caller(session): Caller, Json(body): Json<NewPolicy>) -> Answer {

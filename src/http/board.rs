@@ -12,6 +12,7 @@ use super::Api;
 use super::caching::{is_known, takes_gzip};
 use super::error::{Answer, Problem, not_modified, typed_ok};
 use super::extract::Query;
+use super::source::of_memory;
 use crate::domain::order::BoardOrder;
 use crate::domain::refusal::Refusal;
 
@@ -67,5 +68,5 @@ pub(super) async fn snapshot(State(api): State<Api>, headers: HeaderMap, Query(q
     response.headers_mut().insert(ETAG, etag);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-    Ok(response)
+    Ok(of_memory(response, api.flow.boards_age()))
 }

@@ -1,9 +1,6 @@
 //! What this node remembers of the database, for admins; and having all nodes forget it.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{AGE, HeaderName};
-use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -11,6 +8,7 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, no_content, ok};
 use super::lists::Listed;
+use super::source::of_node;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
 
@@ -32,7 +30,7 @@ pub(super) async fn show(State(api): State<Api>, Caller(session): Caller) -> Ans
         Remembered { name: "categories", entries: api.flow.categories().len() as u64 },
         Remembered { name: "open_orders", entries: api.catalog.remembered() },
     ];
-    ok(&Listed::whole(items))
+    Ok(of_node(ok(&Listed::whole(items))?))
 }
 
 pub(super) async fn clear(State(api): State<Api>, Caller(session): Caller) -> Answer {
@@ -42,12 +40,4 @@ pub(super) async fn clear(State(api): State<Api>, Caller(session): Caller) -> An
     api.catalog.read_again();
     api.flow.refresh_categories().await?;
     Ok(no_content())
-}
-
-/// Says that an answer comes from this node's memory, and how old that is.
-pub(super) fn remembered(mut response: Response, age: std::time::Duration) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(AGE, HeaderValue::from(age.as_secs()));
-    headers.append(HeaderName::from_static("server-timing"), HeaderValue::from_static("cache;desc=\"hit\""));
-    response
 }

@@ -5,11 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
-use super::caches::remembered;
 use super::caller::Caller;
 use super::error::{Answer, created, ok};
 use super::extract::{Json, Segment};
 use super::lists::Listed;
+use super::source::of_memory;
 use crate::domain::category::{self, Category, CategoryChange, CategoryDraft, PLACE_MAX};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::schema::Slug;
@@ -54,7 +54,7 @@ pub(super) async fn offered(State(api): State<Api>) -> Answer {
     let all = api.flow.categories();
     let visible = all.iter().filter(|category| !category.hidden);
     let listed = Listed::whole(visible.map(|Category { slug, name_ru, name_en, .. }| Offered { slug, name_ru, name_en }).collect());
-    Ok(remembered(ok(&listed)?, api.flow.categories_age()))
+    Ok(of_memory(ok(&listed)?, api.flow.categories_age()))
 }
 
 pub(super) async fn list(State(api): State<Api>, Caller(session): Caller) -> Answer {

@@ -1,6 +1,6 @@
 //! What a request asks of MySQL and Redis, and how long each took: for every request while an admin has switched that on, and for a
 //! request of an admin's that carries `X-Debug`. The answer's body and headers stay as they are but for `Server-Timing`, which
-//! only admins get; the whole list is kept on the node that answered, for a while, under the request's id.
+//! tells admins more; the whole list is kept on the node that answered, for a while, under the request's id.
 //!
 //! Every answer has an id, `X-Request-Id`: the node's name and a number.
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use super::Api;
 use super::caller::{Caller, Known};
 use super::error::{Answer, ok};
 use super::extract::{Json, Segment};
+use super::source::{of_node, tell_more};
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::user::Role;
@@ -115,10 +116,8 @@ impl Debug {
         }
         let (calls, calls_left_out) = watched.calls.take();
         let kept = Kept { head: Head::new(asked, &watched.known, &calls), calls, calls_left_out };
-        if watched.is_admins()
-            && let Ok(timing) = HeaderValue::from_str(&timing(&kept))
-        {
-            response.headers_mut().append(HeaderName::from_static("server-timing"), timing);
+        if watched.is_admins() {
+            tell_more(response, &timing(&kept));
         }
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(KEPT_MAX - 1);
@@ -198,7 +197,7 @@ pub(super) struct Switched {
 pub(super) async fn show(State(api): State<Api>, Caller(session): Caller) -> Answer {
     only_admins(session.actor.role)?;
     let until_ms = api.flow.debugs_until_ms();
-    ok(&Told { on: until_ms.is_some(), until_ms, requests: api.debug.heads() })
+    Ok(of_node(ok(&Told { on: until_ms.is_some(), until_ms, requests: api.debug.heads() })?))
 }
 
 pub(super) async fn switch(State(api): State<Api>, Caller(session): Caller, Json(body): Json<Switched>) -> Answer {
@@ -218,7 +217,7 @@ pub(super) async fn switch(State(api): State<Api>, Caller(session): Caller, Json
 
 pub(super) async fn request(State(api): State<Api>, Caller(session): Caller, Segment(id): Segment) -> Answer {
     only_admins(session.actor.role)?;
-    ok(&*api.debug.find(&id).ok_or(Refusal::NotFound("watched request on this node"))?)
+    Ok(of_node(ok(&*api.debug.find(&id).ok_or(Refusal::NotFound("watched request on this node"))?)?))
 }
 
 fn only_admins(role: Role) -> Result<(), Refusal> {

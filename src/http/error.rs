@@ -243,6 +243,11 @@ pub(super) fn is_unknown(response: &Response) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
 }
 
+/// Whether something was told, or the caller has it already; neither a refusal nor the way to another address.
+pub(super) fn is_told(response: &Response) -> bool {
+    response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED
+}
+
 pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(codes::METHOD_NOT_ALLOWED, "this address does not take that method")
 }

@@ -19,6 +19,7 @@ use self::series::{EVERY, Point, RouteTime, Series, Totals};
 use super::Api;
 use super::caller::Caller;
 use super::error::{Answer, ok};
+use super::source::of_node;
 use crate::domain::order::unix_ms;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::Role;
@@ -80,12 +81,13 @@ pub(super) async fn show(State(api): State<Api>, Caller(session): Caller) -> Ans
     }
     let figures = &api.figures;
     let (totals, now) = (figures.totals(), OffsetDateTime::now_utc());
-    ok(&Told {
+    let told = Told {
         node: &figures.node,
         now_ms: unix_ms(now),
         every_s: EVERY.as_secs(),
         series: figures.series.until(&totals, now, figures.live.sockets()),
         routes: totals.routes(),
         recent_errors: figures.errors.newest_first(),
-    })
+    };
+    Ok(of_node(ok(&told)?))
 }

@@ -18,7 +18,7 @@ use super::error::{Problem, is_unknown};
 use super::figures::{Asked, Trouble, is_ours};
 use super::limits::{Asker, Counted};
 use super::server::Peer;
-use super::{Api, debug, origin};
+use super::{Api, debug, origin, source};
 use crate::domain::limits::LimitName;
 use crate::domain::refusal::Refusal;
 
@@ -121,6 +121,7 @@ async fn measure(State(api): State<Api>, request: Request, next: Next) -> Respon
     let took = started.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(http.method = %method, http.route = route, http.status = status, http.id = id, duration_ms = took.as_millis() as u64, "request");
+    source::tell(&method, route, &mut response);
     let asked = debug::Asked { id: &id, method: method.as_str(), route, took, status };
     api.debug.keep(&api, &asked, &mut response);
     if is_ours(route, status) {

@@ -48,6 +48,7 @@ mod sandbox;
 mod search;
 mod server;
 mod sessions;
+mod source;
 mod subscriptions;
 mod topups;
 mod ws;

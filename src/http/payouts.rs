@@ -10,6 +10,7 @@ use super::caller::Caller;
 use super::error::{Answer, created_json, ok, ok_json};
 use super::extract::{Id, Json, Key, MaybeJson, Query};
 use super::lists::{Listed, PageQuery};
+use super::source::of_node;
 use crate::domain::ledger::AccountKind;
 use crate::domain::money::{AMOUNT_MAX, Currency};
 use crate::domain::payout::{DESTINATION_CHARS_MAX, DESTINATION_CHARS_MIN, PayoutWish};
@@ -39,7 +40,7 @@ pub(super) struct Sweep {
 
 /// What a payout has to keep to; for whoever is about to ask.
 pub(super) async fn rules(State(api): State<Api>) -> Answer {
-    ok(&api.payout_rules)
+    Ok(of_node(ok(&api.payout_rules)?))
 }
 
 pub(super) async fn create(State(api): State<Api>, Caller(session): Caller, Key(key): Key, Json(body): Json<NewPayout>) -> Answer {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::error::{Answer, ok};
 use super::extract::Query;
+use super::source::of_memory;
 use crate::domain::commission::{Mode, Policy, Split};
 use crate::domain::money::{AMOUNT_MAX, Amount, Currency};
 use crate::domain::refusal::{Invalid, Reason};
@@ -52,7 +53,8 @@ pub(super) struct Quote {
 pub(super) async fn quote(State(api): State<Api>, Query(query): Query<QuoteQuery>) -> Answer {
     let policy = query.policy()?.unwrap_or_else(|| api.flow.policy());
     let split = ask(query.price, query.payout)?.split(policy)?;
-    ok(&Quote { split, policy, currency: query.currency.unwrap_or(Currency::RUB) })
+    let quote = ok(&Quote { split, policy, currency: query.currency.unwrap_or(Currency::RUB) })?;
+    Ok(of_memory(quote, api.flow.settings_age()))
 }
 
 /// Exactly one of the two figures.

@@ -13,6 +13,7 @@ use super::error::{Answer, created, no_content, ok};
 use super::extract::{Id, Json};
 use super::lists::Listed;
 use super::server::Peer;
+use super::source::of_node;
 use crate::domain::ledger::Account;
 use crate::domain::refusal::{Invalid, Reason, Refusal};
 use crate::domain::schema::Moment;
@@ -182,7 +183,7 @@ pub(super) async fn me(State(api): State<Api>, Caller(session): Caller) -> Answe
 pub(super) async fn whose(State(api): State<Api>, MaybeCaller(session): MaybeCaller) -> Answer {
     match session {
         Some(session) => me(State(api), Caller(session)).await,
-        None => ok(&serde_json::Value::Null),
+        None => Ok(of_node(ok(&serde_json::Value::Null)?)),
     }
 }
 

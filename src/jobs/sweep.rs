@@ -94,6 +94,7 @@ pub async fn run(store: Store, bus: Bus, flow: Flow, carried: Arc<Carried>, mut 
         match sweep(&rereader, &bus, &carried, look_back, rows_max).await {
             Ok(()) => {
                 last_whole = Some(started);
+                flow.note_swept(started);
                 if is_long {
                     last_long = started;
                 }

@@ -152,10 +152,43 @@ async function devSwitch({ server, browser }) {
   await live(page);
 }
 
+/** Both kinds of answers, in both languages, on a desk and on a phone; a guest finds them, too. */
+async function answers({ server, browser }) {
+  const customer = await server.user('customer', 700_000);
+  await server.post(customer, 'Asked for by words');
+  const looks = [
+    { user: customer, look: {}, words: [/Database/, /Server’s memory/, /read for this answer/, /memory of node/, /\d sec old/] },
+    { user: null, look: { lang: 'ru', theme: 'dark', viewport: { width: 390, height: 844 } }, words: [/База данных/, /Память сервера/, /прочитано для этого ответа/, /из памяти узла/, /возраст [\d,]+\sс/] },
+  ];
+  for (const [at, { user, look, words }] of looks.entries()) {
+    const page = await browser.tab(await browser.person(user, look), '/?q=words&sort=price');
+    await live(page);
+    await page.locator('[data-row]').first().waitFor();
+    await page.locator('[popovertarget="account-menu"]').click();
+    await page.locator('[data-show-answers]').click();
+    const dialog = page.locator('dialog[open][data-answers]');
+    await dialog.locator('[data-answer="/api/orders"][data-source="mysql"]').first().waitFor();
+    await dialog.locator('[data-answer="/api/categories"][data-source="memory"]').first().waitFor();
+    const text = await dialog.innerText();
+    for (const word of words) assert.match(text, word);
+    assert.ok(!text.includes('words'), 'what was searched for is shown');
+    assert.notEqual(await dialog.locator('[data-live-source]').getAttribute('data-live-source'), '');
+    // What comes while it is open is told as well, at the top.
+    await page.evaluate(() => fetch('/api/payouts/rules').then((answer) => answer.text()));
+    await dialog.locator('li').first().and(page.locator('[data-answer="/api/payouts/rules"][data-source="node"]')).waitFor();
+    assert.deepEqual(await browser.accessible(page, `answers-${at}`), []);
+    await browser.shot(page, `answers-${at}`);
+    assert.ok(!(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)), 'wider than the screen');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  }
+}
+
 export const tests = [
   { name: 'the list of sessions says what they are, and closing one ends it where it lives', run: sessions },
   { name: 'a new password and a new address end what was signed in before; the way back in says what is wrong', run: passwords },
   { name: 'a profile is written and read back', run: profile },
   { name: 'in development one becomes another person in another role without a password', run: devSwitch },
+  { name: 'where the latest answers came from, and how old they were, is a press away', run: answers },
   { name: 'a category is made, renamed, hidden and brought back, and every board has it', run: categories },
 ];

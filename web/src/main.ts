@@ -15,6 +15,8 @@ addEventListener('vite:preloadError', (event) => {
   event.preventDefault();
   offerReload();
 });
+// The browser remembers so many; the latest are worth more than the first.
+performance.addEventListener('resourcetimingbufferfull', () => performance.clearResourceTimings());
 live.onBack = () => askForBuild();
 
 session.start();

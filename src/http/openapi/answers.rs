@@ -44,11 +44,17 @@ pub(super) fn of(route: &Route, generators: &mut Generators) -> Value {
             Body::Json(schema) => answer["content"]["application/json"] = json!({"schema": schema(&mut generators.answers)}),
             Body::Text(media_type) => answer["content"][*media_type] = json!({"schema": {"type": "string"}}),
         }
+        if is_sourced(route, *status) {
+            answer["headers"] = json!({
+                "Server-Timing": {"$ref": "#/components/headers/ServerTiming"},
+                "Age": {"$ref": "#/components/headers/Age"},
+            });
+        }
         all.insert(status.to_string(), answer);
     }
     if all.contains_key("304") {
         for answer in all.values_mut() {
-            answer["headers"] = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+            answer["headers"]["ETag"] = json!({"$ref": "#/components/headers/ETag"});
         }
     }
     for (status, codes) in refusals(route) {
@@ -63,6 +69,11 @@ pub(super) fn of(route: &Route, generators: &mut Generators) -> Value {
         }
     }
     all.into()
+}
+
+/// Whether this answer says where it comes from.
+fn is_sourced(route: &Route, status: u16) -> bool {
+    route.verb == Verb::Get && route.path.starts_with("/api/") && matches!(status, 200..300 | 304)
 }
 
 fn meaning(status: u16) -> &'static str {
@@ -92,6 +103,13 @@ pub(super) fn components() -> Value {
 pub(super) fn headers() -> Value {
     json!({
         "RetryAfter": {"description": "Seconds after which to try again", "required": true, "schema": {"type": "integer", "minimum": 1}},
+        "ServerTiming": {
+            "description": "`source;desc=` where the answer comes from: `mysql`, read for it; `memory`, what the node remembers of that; or `node`, \
+                what it knows by itself. `age;dur=` how old that is, in milliseconds",
+            "required": true,
+            "schema": {"type": "string"},
+        },
+        "Age": {"description": "The same age in seconds, where the source is `memory`", "schema": {"type": "integer", "minimum": 0}},
         "ETag": {"description": "For `If-None-Match`", "required": true, "schema": {"type": "string"}},
     })
 }

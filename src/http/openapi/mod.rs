@@ -20,6 +20,7 @@ use super::caching::is_known;
 use super::caller::cookie_name;
 use super::error::{Answer, Problem, not_modified, typed_ok};
 use super::routes::{self, Place, Route, Who};
+use super::source::of_node;
 use super::{Api, Doors, Mode};
 
 /// The description, once somebody has asked for it.
@@ -66,7 +67,7 @@ pub(super) async fn show(State(api): State<Api>, headers: HeaderMap) -> Answer {
     let mut response = if is_known { not_modified() } else { typed_ok("application/json", written.json.clone()) };
     response.headers_mut().insert(ETAG, written.etag.clone());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-    Ok(response)
+    Ok(of_node(response))
 }
 
 fn write(api: &Doors) -> Result<Written, Problem> {

@@ -3,6 +3,7 @@
 
 mod place;
 mod rows;
+mod sources;
 
 use std::collections::BTreeSet;
 

@@ -46,6 +46,10 @@ pub(super) fn hold(verb: &str, path: &str, answer: &Answer) {
     let about = format!("{verb} {path}: {} {}", answer.status, answer.text());
     let promised = &DOCUMENT["paths"][route][verb.to_lowercase()]["responses"][answer.status.to_string()];
     assert!(promised.is_object(), "no such status is promised: {about}");
+    for (name, header) in promised["headers"].as_object().into_iter().flatten() {
+        let is_required = refer(header["$ref"].as_str().unwrap())["required"] == true;
+        assert!(!is_required || answer.header(&name.to_lowercase()).is_some(), "{name} is promised: {about}");
+    }
     let content = &promised["$ref"].as_str().map_or(promised, refer)["content"];
     let Some(media_type) = answer.header("content-type") else {
         return assert!(content.is_null() && answer.body.is_empty(), "a media type is promised: {about}");

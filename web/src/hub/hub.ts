@@ -60,6 +60,7 @@ export class Hub {
   #canUnpack: boolean;
   /** Whether to ask for compressed boards; a server that does not know how ends it until the next connection. */
   #compress = false;
+  #node = '';
 
   constructor(private readonly options: HubOptions) {
     this.#canUnpack = Boolean(options.unpack);
@@ -67,6 +68,7 @@ export class Hub {
       hello: (frame) => {
         this.#compress = this.#canUnpack;
         this.#user = frame.user;
+        this.#node = frame.node;
         this.#everLive = true;
         this.#tell({ kind: 'user', user: frame.user });
         for (const name of this.#boards.keys()) this.#watch(name, true);
@@ -332,9 +334,9 @@ export class Hub {
   #link(tab: Tab): Link {
     const board = tab.board === null ? undefined : this.#boards.get(tab.board);
     const heard_ms = this.#connection.lastFrameMs;
-    if (this.#connection.live && (board?.settled ?? true)) return { phase: 'live', heard_ms, proven: board?.proven ?? true };
+    if (this.#connection.live && (board?.settled ?? true)) return { phase: 'live', heard_ms, proven: board?.proven ?? true, node: this.#node };
     const isFirst = !this.#everLive || (this.#connection.live && !board?.replica.known);
-    return { phase: isFirst ? 'connecting' : 'reconnecting', heard_ms, proven: false };
+    return { phase: isFirst ? 'connecting' : 'reconnecting', heard_ms, proven: false, node: '' };
   }
 
   #tellLink(tab: Tab): void {

@@ -11,6 +11,8 @@ export type Link = {
   heard_ms: number;
   /** Since this connection began the server's checksum has agreed with the tab's board; true where it shows none. */
   proven: boolean;
+  /** The server's node that this connection leads to; '' while there is none. */
+  node: string;
 };
 
 export type TabMessage =

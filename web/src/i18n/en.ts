@@ -12,7 +12,7 @@ export const en = {
   nav: {
     board: 'Board', mine: 'My orders', contracts: 'My contracts', create: 'New order', balance: 'Balance',
     settings: 'Settings', admin: 'Administration', signIn: 'Sign in', signOut: 'Sign out', register: 'Create account',
-    main: 'Main navigation', skip: 'Skip to content', account: 'Account menu', news: 'News',
+    main: 'Main navigation', skip: 'Skip to content', account: 'Account menu', sources: 'Where the data come from', news: 'News',
     notices: (n: number) => plural(n, { one: 'Notifications, # unread', other: 'Notifications, # unread' }),
   },
   roles: { customer: 'Customer', executor: 'Executor', admin: 'Administrator' },

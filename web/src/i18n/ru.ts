@@ -11,7 +11,7 @@ export const ru: Dictionary = {
   nav: {
     board: 'Заказы', mine: 'Мои заказы', contracts: 'Мои контракты', create: 'Новый заказ', balance: 'Баланс',
     settings: 'Настройки', admin: 'Управление', signIn: 'Войти', signOut: 'Выйти', register: 'Регистрация',
-    main: 'Главное меню', skip: 'К содержанию', account: 'Меню пользователя', news: 'Новости',
+    main: 'Главное меню', skip: 'К содержанию', account: 'Меню пользователя', sources: 'Откуда данные', news: 'Новости',
     notices: (n) => plural(n, { one: 'Уведомления, # новое', other: 'Уведомления, # новых' }),
   },
   roles: { customer: 'Заказчик', executor: 'Исполнитель', admin: 'Администратор' },

@@ -9,7 +9,7 @@ type BoardMessage = Extract<HubMessage, { kind: 'snapshot' | 'diff' }>;
 /** Below this a lost connection is "reconnecting", above it the age of the board is told. */
 const STALE_AFTER_MS = 3_000;
 
-const UNHEARD: Link = { phase: 'connecting', heard_ms: 0, proven: false };
+const UNHEARD: Link = { phase: 'connecting', heard_ms: 0, proven: false, node: '' };
 
 export type LinkState = 'connecting' | 'live' | 'reconnecting' | 'stale' | 'offline';
 
@@ -20,6 +20,8 @@ class Live {
   /** It was live and is not. */
   #lost = $state(false);
   #client: HubClient | null = null;
+  /** When this tab was last told something new, by `performance.now()`. */
+  newsMs = 0;
   #watched: string | null = null;
   /** Who set it: a page that leaves must not take away what the next page has already asked for. */
   #watcher: object = {};
@@ -53,6 +55,11 @@ class Live {
     if (this.#link.phase === 'connecting' && !this.#lost) return 'connecting';
     return this.staleS * 1000 >= STALE_AFTER_MS ? 'stale' : 'reconnecting';
   });
+
+  /** The node that the news come from; '' while there is none. */
+  get node(): string {
+    return this.#link.node;
+  }
 
   /** The server's checksum agrees with what this tab shows. */
   readonly proven: boolean = $derived(this.#link.proven);
@@ -102,6 +109,7 @@ class Live {
   }
 
   #heard(message: HubMessage): void {
+    if (message.kind !== 'link' && message.kind !== 'clock') this.newsMs = performance.now();
     switch (message.kind) {
       case 'link':
         this.#tick = Date.now();
