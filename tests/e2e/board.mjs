@@ -187,6 +187,53 @@ async function filtering({ server, browser }) {
   await row(third, dear).locator('[data-not-live]').or(row(third, dear).locator('[data-accept]')).first().waitFor();
 }
 
+/** A rule that cannot be read says so beside its field, and the last one that could stays in force. */
+async function wrongSums({ server, browser }) {
+  const customer = await server.user('customer', 10_000_000);
+  const executor = await server.user('executor');
+  const cheap = await server.post(customer, 'Sums of money, cheap', { price: 50_000 });
+  const dear = await server.post(customer, 'Sums of money, dear', { price: 300_000 });
+  const words = {
+    en: { malformed: /Not a sum\. Write it like 1,234\.50\. Still in force: ₽1,500\./, large: /^Too large for a sum\. Write fewer digits\.$/ },
+    ru: { malformed: /Это не сумма\. Напишите так: 1\s234,50\. По-прежнему действует: 1\s500\s₽\./, large: /^Слишком много для суммы\. Напишите меньше цифр\.$/ },
+  };
+  for (const lang of ['en', 'ru']) {
+    const page = await browser.tab(await browser.person(executor, { lang, viewport: lang === 'ru' ? PHONE : undefined }), '/?q=sums');
+    await live(page);
+    const row = (order) => page.locator(`[data-row="${order.id}"]`);
+    const field = (which) => page.locator(`[data-bound="${which}"]`);
+    const write = async (which, text) => {
+      await field(which).fill(text);
+      await page.keyboard.press('Tab');
+    };
+    /** What stands beside the field, found as a screen reader finds it. */
+    const note = async (which) => {
+      await page.locator(`[data-bound="${which}"][aria-invalid="true"]`).waitFor();
+      return page.locator(`#${await field(which).getAttribute('aria-describedby')}`).innerText();
+    };
+    await row(cheap).waitFor();
+    await page.locator('[data-open-filters]').click();
+    await write('price_min', '1500');
+    await row(cheap).waitFor({ state: 'detached' });
+    await write('price_min', 'about 100');
+    assert.match(await note('price_min'), words[lang].malformed);
+    await write('payout_max', '99999999999999999');
+    assert.match(await note('payout_max'), words[lang].large);
+    assert.equal(await field('price_min').inputValue(), 'about 100', 'what was written is still there to be corrected');
+    assert.equal(new URL(page.url()).searchParams.get('price_min'), '1500');
+    assert.deepEqual([await row(dear).count(), await row(cheap).count()], [1, 0]);
+    assert.deepEqual(await browser.accessible(page, `board-wrong-sum-${lang}`), []);
+    await browser.shot(page, `board-wrong-sum-${lang}`);
+    assert.ok(!(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)), 'wider than the screen');
+    await write('price_min', '100');
+    await row(cheap).waitFor();
+    assert.equal(await field('price_min').getAttribute('aria-invalid'), 'false');
+    await page.locator('[data-clear]').click();
+    await page.locator('[data-bound="payout_max"][aria-invalid="false"]').waitFor();
+    assert.equal(await field('payout_max').inputValue(), '');
+  }
+}
+
 async function behindTheWindow({ server, browser }) {
   const customer = await server.user('customer', 1_000_000_000);
   const executor = await server.user('executor');
@@ -221,5 +268,6 @@ export const tests = [
   { name: 'an order is found and taken by keyboard alone', run: keyboardOnly },
   { name: 'an empty filter offers to be cleared', run: filters },
   { name: 'filters live in the address, are saved and subscribed to', run: filtering },
+  { name: 'a filter’s sum that cannot be read says so, and the last one stays in force', run: wrongSums },
   { name: 'behind the live thousand the board goes on', run: behindTheWindow },
 ];

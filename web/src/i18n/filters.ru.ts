@@ -4,6 +4,7 @@ export const ru: FilterTexts = {
   title: 'Фильтры', price: 'Цена', payout: 'Вам', from: 'от', to: 'до', assignment: 'Кому достанется',
   assignments: { '': 'Любые заказы', first: 'Первому', chosen: 'Выберет заказчик' },
   clear: 'Сбросить всё', close: 'Закрыть', remove: (what) => `Убрать: ${what}`,
+  wrong: { malformed: 'Это не сумма. Напишите так: 1 234,50.', too_large: 'Слишком много для суммы. Напишите меньше цифр.', kept: (sum) => `По-прежнему действует: ${sum}.` },
   chip: {
     price_min: (sum) => `Цена от ${sum}`, price_max: (sum) => `Цена до ${sum}`,
     payout_min: (sum) => `Вам от ${sum}`, payout_max: (sum) => `Вам до ${sum}`, text: (words) => `«${words}»`,

@@ -1,7 +1,7 @@
 /** Money is integer minor units everywhere; text becomes money here without passing a float. */
 
 /** The largest sum the page lets through; the server has the last word. */
-const MAX_DIGITS = 13;
+export const MONEY_DIGITS_MAX = 13;
 
 /**
  * What a person types → minor units. Accepts `1234`, `1 234,50`, `1,234.5`, `₽ 99`.
@@ -12,7 +12,7 @@ export function parseMoney(text: string): number | null {
   const match = /^(\d{1,3}(?:,\d{3})+|\d+)(?:[.,](\d{1,2}))?$/.exec(compact);
   if (!match) return null;
   const whole = match[1]!.replaceAll(',', '');
-  if (whole.length > MAX_DIGITS) return null;
+  if (whole.length > MONEY_DIGITS_MAX) return null;
   return Number(whole + (match[2] ?? '').padEnd(2, '0'));
 }
 
