@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::commission::Split;
 use super::event::Facts;
-use super::order::FullOrder;
+use super::order::{FullOrder, Order};
+use super::refusal::{Invalid, Reason};
 
 /// What an edited order says.
 #[derive(Clone, Debug)]
@@ -40,6 +41,15 @@ impl Edited {
         let different = fields.into_iter().filter(|(_, from, to)| from != to);
         different.map(|(name, from, to)| (name.to_owned(), json!({"from": from, "to": to}))).collect()
     }
+}
+
+/// Refuses a version that the order, as the database has it, has not come to: whoever names it cannot have seen it.
+pub fn has_had(order: &Order, version: u64) -> Result<(), Invalid> {
+    if version <= order.version {
+        return Ok(());
+    }
+    let told = format!("the order has never had version {version}; it is at {}. Look at it again", order.version);
+    Err(Invalid::new("version", Reason::Unknown, told))
 }
 
 /// Several edits as one: from what the first of them found to what the last one left; what came back to what it was is not told.

@@ -5,7 +5,7 @@
 //! is dropped as soon as news says that the order is open again, and after [`KNOWN_FOR`] in any case.
 //!
 //! Who says which version they have seen gets the order only as they saw it: where its customer has edited it since, they are told
-//! what is different. The same UPDATE decides that; what else has moved the version (an applicant, a freezing) is nothing to them.
+//! what is different; a version that it has never had is nobody's to have seen. The same UPDATE decides both; what else has moved the version (an applicant, a freezing) is nothing to them.
 
 use schemars::JsonSchema;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::{Flow, FlowError, Recent, now};
-use crate::domain::edit::merged;
+use crate::domain::edit::{has_had, merged};
 use crate::domain::event::Facts;
 use crate::domain::news::Subject;
 use crate::domain::order::{Assignment, FullOrder, Order, Status};
@@ -51,7 +51,7 @@ enum Verdict {
     Taken(Taken),
     Refused(Refusal),
     /// The order may still be had: only the one who asked could not have it.
-    NotForThem,
+    NotForThem(Refusal),
     /// Nor could whoever else has seen no more than this version of it.
     Changed(Changed),
     Failed(StoreError),
@@ -187,7 +187,7 @@ impl Flow {
                     let verdict = self.take(actor, order_id, seen).await?;
                     landing.tell(&verdict);
                     match verdict {
-                        Verdict::NotForThem => return Err(Refusal::OwnOrder.into()),
+                        Verdict::NotForThem(refusal) => return Err(refusal.into()),
                         Verdict::Changed(changed) => return Err(changed.refusal().into()),
                         verdict => verdict,
                     }
@@ -208,7 +208,7 @@ impl Flow {
                 Verdict::Refused(refusal) => Err(refusal.into()),
                 Verdict::Failed(error) => Err(error.into()),
                 Verdict::Changed(changed) if changed.holds_for(actor, seen) => Err(changed.refusal().into()),
-                Verdict::NotForThem | Verdict::Changed(_) => continue,
+                Verdict::NotForThem(_) | Verdict::Changed(_) => continue,
             };
         }
     }
@@ -242,6 +242,9 @@ impl Flow {
                 Ok(order) => return Ok(self.refusal(actor, &order)),
                 Err(error) => return Ok(Verdict::Failed(error)),
             };
+            if let Err(invalid) = seen.map_or(Ok(()), |version| has_had(&order, version)) {
+                return Ok(Verdict::NotForThem(Refusal::Invalid(invalid)));
+            }
             if let Some(version) = seen.filter(|version| *version < order.edited_version) {
                 match Box::pin(self.changed(order_id, version)).await {
                     // Whatever is said of an order that is not open any more, another try says it.
@@ -266,7 +269,7 @@ impl Flow {
         match (order.status, Taken::of(order)) {
             (Status::Frozen, _) => Verdict::Refused(Refusal::Frozen),
             (Status::Cancelled, _) => Verdict::Refused(Refusal::Cancelled),
-            (Status::Open, _) if order.customer.id == actor.user.id => Verdict::NotForThem,
+            (Status::Open, _) if order.customer.id == actor.user.id => Verdict::NotForThem(Refusal::OwnOrder),
             (_, Some(taken)) => {
                 self.takes.remember(order.id, order.version, Some(taken.clone()));
                 Verdict::Taken(taken)

@@ -5,7 +5,7 @@ use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::application::{APPLICANTS_MAX, Application, ApplicationStatus, CounterLimits};
 use crate::domain::commission::Split;
-use crate::domain::edit::merged;
+use crate::domain::edit::{has_had, merged};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::money::Amount;
 use crate::domain::news::Subject;
@@ -96,7 +96,11 @@ impl Flow {
 
     /// Refused when the order says something else than it did when they saw it.
     async fn is_as_seen(&self, order: &FullOrder, offer: &Offer) -> Result<(), FlowError> {
-        let Some(seen) = offer.version.filter(|seen| *seen < order.order.edited_version) else { return Ok(()) };
+        let Some(seen) = offer.version else { return Ok(()) };
+        has_had(&order.order, seen)?;
+        if seen >= order.order.edited_version {
+            return Ok(());
+        }
         let changes = merged(self.store.edits_since(order.order.id, seen).await?);
         match changes.is_empty() {
             true => Ok(()),

@@ -10,7 +10,7 @@ use super::move_money::{body_hash, operation_id};
 use super::transaction::transaction;
 use super::{Flow, FlowError, now};
 use crate::domain::application::{Application, ApplicationStatus};
-use crate::domain::edit::{Edited, merged};
+use crate::domain::edit::{Edited, has_had, merged};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::AccountKind;
 use crate::domain::news::Subject;
@@ -96,6 +96,7 @@ impl Flow {
             return Err(Refusal::NotFound("application").into());
         }
         let seen = choice.version.unwrap_or(version);
+        has_had(&before.order, seen)?;
         if seen >= edited_version && seen >= application.version {
             return Ok(None);
         }

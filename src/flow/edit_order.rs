@@ -12,12 +12,12 @@ use super::move_money::{Short, attempt, body_hash, operation_id};
 use super::transaction::transaction;
 use super::{Flow, FlowError, now, statistics};
 use crate::domain::commission::{Mode, Policy};
-use crate::domain::edit::{Edited, merged};
+use crate::domain::edit::{Edited, has_had, merged};
 use crate::domain::event::{EventKind, NewEvent};
 use crate::domain::ledger::{AccountKind, Transfer};
 use crate::domain::news::Subject;
 use crate::domain::order::{FullOrder, Order, Status};
-use crate::domain::refusal::{Invalid, Reason, Refusal};
+use crate::domain::refusal::Refusal;
 use crate::domain::sheet::Cause;
 use crate::domain::user::Actor;
 use crate::store::operations::{self, Claim};
@@ -110,9 +110,7 @@ impl Flow {
     /// What the order will say, or why it may not.
     async fn judge_edit(&self, before: &FullOrder, edit: &OrderEdit) -> Result<Result<Edited, Kept>, FlowError> {
         let Order { status, version, edited_version, .. } = before.order;
-        if edit.version > version {
-            return Err(Invalid::new("version", Reason::Unknown, format!("the order has version {version}")).into());
-        }
+        has_had(&before.order, edit.version)?;
         if !matches!(status, Status::Open | Status::Frozen) {
             return Ok(Err(Kept::Stale { status, version }));
         }

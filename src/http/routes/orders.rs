@@ -50,7 +50,7 @@ fn market() -> Vec<Route> {
         post(layers::ACCEPT, Who::Executors, orders::accept, "Takes an open order: the first who does gets it")
             .more(
                 "One conditional UPDATE decides a race. The winner who asks again hears the same. With `version`, an order that was edited since \
-                 is refused as `changed`.",
+                 is refused as `changed`, and a version that it has never had as `invalid`.",
             )
             .answers::<Accepted>()
             .refuses(&HAD),

@@ -69,7 +69,7 @@ struct Counts {
 struct Job {
     order_id: u64,
     executor_id: u64,
-    /// The version that the taker has seen; an order that was edited after it is not theirs. Nothing takes it as it is.
+    /// The version that the taker has seen; an order that was edited after it, or has never had it, is not theirs. Nothing takes it as it is.
     seen: Option<u64>,
     at: OffsetDateTime,
     done: oneshot::Sender<Result<Taking, StoreError>>,

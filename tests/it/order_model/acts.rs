@@ -383,6 +383,7 @@ impl Model {
                 return refused("taken").with(json!({"by": {"id": order.executor}}));
             }
             "in_work" | "submitted" | "done" => {}
+            "open" if !order.is_chosen && seen.is_some_and(|seen| seen > order.version) => return refused("invalid"),
             "open" if !order.is_chosen => {
                 let changes = seen.map_or(json!({}), |seen| order.since(seen));
                 if changes != json!({}) {
@@ -411,7 +412,11 @@ impl Model {
             (_, Some(executor)) => return refused("taken").with(json!({"by": {"id": executor}})),
             (status, None) => panic!("{status} without an executor"),
         }
-        let changes = body["version"].as_u64().map_or(json!({}), |seen| order.since(seen));
+        let seen = body["version"].as_u64();
+        if seen.is_some_and(|seen| seen > order.version) {
+            return refused("invalid");
+        }
+        let changes = seen.map_or(json!({}), |seen| order.since(seen));
         if changes != json!({}) {
             return refused("changed").with(json!({"changes": changes}));
         }
@@ -453,6 +458,9 @@ impl Model {
             return refused("not_found");
         }
         let seen = body["version"].as_u64().unwrap_or(order.version);
+        if seen > order.version {
+            return refused("invalid");
+        }
         if seen < order.edited || seen < own.version {
             let mut changes = order.since(seen);
             if seen < own.version {

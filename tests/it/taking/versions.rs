@@ -42,6 +42,31 @@ async fn a_taker_who_saw_an_older_price_is_told_what_has_changed_and_takes_the_o
 }
 
 #[tokio::test]
+async fn a_version_that_the_order_has_never_had_takes_nothing() {
+    let app = TestApp::start().await;
+    let customer = app.customer(1_000_000).await;
+    let takers = app.executors(2).await;
+    let (executor, other) = (&takers[0], &takers[1]);
+    let open = app.order(&customer, 10_000).await;
+    for wild in [2, u64::MAX] {
+        let problem = app.accept_seen(executor, open, wild).await.refused(422, "invalid");
+        assert_eq!((&problem["field"], &problem["reason"]), (&json!("version"), &json!("unknown")));
+    }
+    assert_eq!(executor_of(&app, open).await, None);
+    app.accept_seen(executor, open, 1).await.expect(200);
+    // What became of the order is worth more than a word about the version, and the winner hears the same again.
+    app.accept_seen(other, open, 99).await.refused(409, "taken");
+    assert_eq!(app.accept_seen(executor, open, 99).await.expect(200)["executor_id"], executor.id);
+
+    let chosen = app.create_order(&customer, 10_000, &json!({"assignment": "chosen"})).await["id"].as_u64().unwrap();
+    assert_eq!(apply(&app, executor, chosen, 2).await.refused(422, "invalid")["field"], "version");
+    apply(&app, executor, chosen, 1).await.expect(200);
+    let choice = json!({"executor_id": executor.id, "version": 9});
+    assert_eq!(app.post(&format!("/api/orders/{chosen}/choose"), &customer, &choice).await.refused(422, "invalid")["field"], "version");
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
 async fn a_version_that_moved_without_an_edit_refuses_nobody() {
     let app = TestApp::start().await;
     let customer = app.customer(1_000_000).await;
@@ -280,7 +305,10 @@ async fn in_one_batch_each_row_is_decided_by_what_its_own_taker_has_seen() {
     for (((seen, is_edited), answer), (taker, order)) in tries.iter().zip(&answers).zip(takers[1..].iter().zip(&orders[1..])) {
         let row = app.get(&format!("/api/orders/{order}"), &customer).await.expect(200);
         assert_eq!(row["price"], if *is_edited { 500 } else { 1_000 });
-        if *is_edited && seen.is_some_and(|version| version < 2) {
+        if seen.is_some_and(|version| version > 1 + u64::from(*is_edited)) {
+            assert_eq!(answer.refused(422, "invalid")["field"], "version", "{seen:?}");
+            assert_eq!(executor_of(&app, *order).await, None);
+        } else if *is_edited && seen.is_some_and(|version| version < 2) {
             assert_eq!(answer.refused(409, "changed")["changes"]["price"], json!({"from": 1_000, "to": 500}), "{seen:?}");
             assert_eq!(executor_of(&app, *order).await, None);
         } else {
