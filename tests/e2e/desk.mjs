@@ -1,6 +1,8 @@
 // The administrators' area: people, orders, disputes, deliveries, and what the node is doing.
 import assert from 'node:assert/strict';
 import { live } from './browser.mjs';
+import { tests as books } from './books.mjs';
+import { disputed } from './scene.mjs';
 import { until } from './server.mjs';
 
 const WAIT_MS = 20_000;
@@ -39,17 +41,6 @@ async function people({ server, browser }) {
   await state('open').waitFor();
   assert.equal(await page.locator('[data-close]').count(), 0, 'nobody closes themselves');
   await page.locator('[data-accounts]').waitFor();
-}
-
-/** An order of 1,000.00 that its executor asks a verdict about. */
-async function disputed(server, title) {
-  const customer = await server.user('customer', 1_000_000);
-  const executor = await server.user('executor');
-  const order = await server.post(customer, title, { description: 'Four shelves.' });
-  for (const [who, act, body] of [[executor, 'accept', {}], [executor, 'submit', { report: 'Four shelves hang.' }], [customer, 'reject', { reason: 'I see three.' }], [executor, 'dispute', { reason: 'There are four of them.' }]]) {
-    await server.api(who, 'POST', `/api/orders/${order.id}/${act}`, body);
-  }
-  return { customer, executor, order };
 }
 
 async function verdicts({ server, browser }) {
@@ -192,21 +183,6 @@ async function commission({ server, browser }) {
   assert.equal(await quoted(), round);
 }
 
-async function audit({ server, browser }) {
-  const admin = await server.user('admin');
-  await disputed(server, 'Counted by the audit');
-  const page = await browser.tab(await browser.person(admin, { lang: 'ru' }), '/admin/audit');
-  await live(page);
-  await page.locator('[data-audit]').click();
-  await page.locator('[data-broken="0"]').waitFor({ timeout: 60_000 });
-  assert.match(await page.locator('[data-broken]').innerText(), /Выполня/);
-  assert.equal(await page.locator('[data-repair]').count(), 0, 'there is nothing to repair');
-  // Each class is told in the reader's language.
-  assert.equal(await page.locator('main li').filter({ hasText: /^[A-Za-z]/ }).count(), 0);
-  assert.deepEqual(await browser.accessible(page, 'audit'), []);
-  await browser.shot(page, 'desk-audit-ru');
-}
-
 async function limits({ server, browser }) {
   const admin = await server.user('admin');
   const customer = await server.user('customer', 1_000_000);
@@ -257,7 +233,7 @@ export const tests = [
   { name: 'desk: a verdict names the sums, pays one side, and is told', run: verdicts },
   { name: 'desk: what could not be sent is shown with its reason and tried again', run: deliveries },
   { name: 'desk: the commission is switched, and quotes follow at once', run: commission },
-  { name: 'desk: an audit says that everything agrees, in the reader’s language', run: audit },
+  ...books,
   { name: 'desk: limits are set for all nodes, and who met them is told', run: limits },
   { name: 'desk: what a request asks of the databases is shown while the debug mode is on', run: debug },
   { name: 'desk: the last hour in charts and in a table', run: figures },

@@ -1,14 +1,15 @@
 // The main path of each role, from the first visit to its end, in both languages: what somebody does on their first day.
 import assert from 'node:assert/strict';
 import { live, rowOf } from './browser.mjs';
+import { disputed } from './scene.mjs';
 import { until } from './server.mjs';
 
 const WAIT_MS = 20_000;
 const PASSWORD = 'correct horse battery';
 /** Words a page must say in its language: it is not enough that nothing breaks. */
 const WORDS = {
-  en: { board: 'Open orders', held: /₽1,500\.00/, available: /₽3,500\.00/, lost: /^Taken by .+ at \d\d:\d\d:\d\d\.\d{3}/, percent: '2.5', clean: /invariants hold/ },
-  ru: { board: 'Открытые заказы', held: /1\s500,00/, available: /3\s500,00/, lost: /^Взял\(а\) .+ в \d\d:\d\d:\d\d[.,]\d{3}/, percent: '2,5', clean: /Выполняются все/ },
+  en: { board: 'Open orders', held: /₽1,500\.00/, available: /₽3,500\.00/, lost: /^Taken by .+ at \d\d:\d\d:\d\d\.\d{3}/, percent: '2.5', clean: /invariants hold/, category: /^Gardens/, verdict: /Pay ₽900\.00 to/ },
+  ru: { board: 'Открытые заказы', held: /1\s500,00/, available: /3\s500,00/, lost: /^Взял\(а\) .+ в \d\d:\d\d:\d\d[.,]\d{3}/, percent: '2,5', clean: /Выполняются все/, category: /^Сады/, verdict: /Заплатить 900,00/ },
 };
 let people = 0;
 
@@ -172,10 +173,46 @@ async function admin({ server, browser, lang }) {
     return (accounts.items ?? accounts).find((one) => one.account === 'earnings').held === 0;
   });
 
+  await addsCategory({ server, browser, lang, page, orderer });
+  await arbitrates({ server, lang, page });
+
   await page.locator('a[href="/admin/audit"]').first().click();
   await page.locator('[data-audit]').click();
   await page.locator('[data-broken="0"]').filter({ hasText: WORDS[lang].clean }).waitFor();
   await browser.shot(page, `path-admin-${lang}`);
+}
+
+/** A new category is offered to guests and has its board at once. */
+async function addsCategory({ server, browser, lang, page, orderer }) {
+  const slug = `gardens-${lang}-${Date.now()}`;
+  await page.locator('a[href="/admin/categories"]').first().click();
+  await page.locator('[data-new-category] summary').click();
+  await page.locator('#slug-new').fill(slug);
+  await page.locator('#ru-new').fill(`Сады ${slug}`);
+  await page.locator('#en-new').fill(`Gardens ${slug}`);
+  await page.locator('[data-category-form="new"] button').click();
+  await page.locator(`[data-category="${slug}"]`).waitFor();
+  const guest = await browser.tab(await browser.person(null, { lang }), `/?category=${slug}`);
+  await live(guest);
+  assert.match(await guest.locator(`[data-category] option[value="${slug}"]`).innerText(), WORDS[lang].category);
+  await server.post(orderer, `Dig a bed ${lang}`, { category: slug });
+  await rowOf(guest, `Dig a bed ${lang}`).waitFor();
+}
+
+/** Both sides are read, and one of them is paid. */
+async function arbitrates({ server, lang, page }) {
+  const { executor, order } = await disputed(server, `Argued over ${lang}`);
+  await page.locator('a[href="/admin/disputes"]').first().click();
+  await page.locator(`[data-order="${order.id}"] a`).first().click();
+  await page.locator('[data-text="dispute"]').filter({ hasText: 'There are four of them.' }).waitFor();
+  await page.locator('[data-verdict="pay"]').check();
+  await page.locator('#verdict-comment').fill('The photograph shows four.');
+  await page.locator('[data-verdict-form] button').click();
+  assert.match(await page.locator('dialog[open]').innerText(), WORDS[lang].verdict);
+  await page.locator('dialog[open] [data-yes]').click();
+  await page.locator('[data-status="done"]').waitFor();
+  const { items } = await server.api(executor, 'GET', '/api/accounts');
+  assert.equal(items.find((one) => one.account === 'earnings').available, order.payout);
 }
 
 const inBoth = (name, run) => ['en', 'ru'].map((lang) => ({ name: `${name} (${lang})`, run: (tools) => run({ ...tools, lang }) }));
@@ -184,5 +221,5 @@ export const tests = [
   ...inBoth('first day: a guest watches the board live', guest),
   ...inBoth('first day: a customer registers, pays in, orders, pays and has it on file', customer),
   ...inBoth('first day: an executor loses a race, wins one by keyboard, and is paid', executor),
-  ...inBoth('first day: an administrator sets the commission, pays out, and finds the books in order', admin),
+  ...inBoth('first day: an administrator sets the commission, pays out, adds a category, settles a dispute, and finds the books in order', admin),
 ];

@@ -112,6 +112,13 @@ export class Server {
     return this.api(customer, 'POST', '/api/orders', { title, description: '', price: 100_000, ...more });
   }
 
+  /** Straight at the private database, for what nobody could do through the server. */
+  async sql(statement) {
+    if (!this.restartable) throw new Error('a server given by E2E_URL keeps its database to itself');
+    const socket = join(this.data, 'run', 'mariadb.sock');
+    await promisify(execFile)('mariadb', ['--no-defaults', `--socket=${socket}`, '--user=root', 'orderboard', `--execute=${statement}`]);
+  }
+
   /** The sum of a metric over its labels. */
   async metric(name) {
     const text = await (await fetch(`${this.url}/metrics`)).text();
