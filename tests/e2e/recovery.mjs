@@ -158,6 +158,8 @@ async function signingInAndOut({ browser }) {
   const page = await browser.tab(context, '/register', [/status of 401/]);
   const other = await browser.tab(context, '/');
   await live(other);
+  // A tab that stands behind another draws a frame a second, and every press waits for some.
+  await page.bringToFront();
   const email = `person-${Date.now()}@example.org`;
   await page.locator('#name').fill('Vera Smith');
   await page.locator('#email').fill(email);

@@ -6,4 +6,6 @@ export function serve(port: MessagePort): void {
   const hub = new Hub({ open: openSocket, unpack, whenReleased: () => {}, idle: () => port.close() });
   hub.attach(port as never);
   port.start();
+  // A page that is left may stand still before what it says to itself has arrived, with its socket open.
+  addEventListener('pagehide', () => port.onmessage?.({ data: { kind: 'bye' } } as MessageEvent), { once: true });
 }
