@@ -123,7 +123,8 @@ async fn a_balance_goes_to_the_users_node_alone_and_what_got_lost_is_found_there
         .fetch_one(&first.sql)
         .await
         .unwrap();
-    tell_redis(&first.config.redis_url, &format!("HSET {{{}}}:news:carried private:account:{wallet} 999999", first.config.redis_prefix)).await;
+    tell_redis(&first.config.redis_url, &format!("HSET {{{}}}:news:carried private:account:{wallet} 999999", first.config.redis_prefix))
+        .await;
     second.order(&customer, 1_000).await;
     let committed = Instant::now();
     watcher.until_within("the balance", SWEPT, |state| state.balance("wallet") == Some((8_000, 2_000))).await;
