@@ -1,6 +1,6 @@
 // The board under somebody's hand.
 import assert from 'node:assert/strict';
-import { live, rowOf } from './browser.mjs';
+import { live, rowOf, scrolledTo } from './browser.mjs';
 
 const PHONE = { width: 390, height: 844 };
 const LIVE = 1_000;
@@ -167,7 +167,7 @@ async function filtering({ server, browser }) {
   const { items } = await server.api(executor, 'GET', '/api/subscriptions');
   assert.deepEqual(items.map(({ category, price_min }) => [category, price_min]), [['all', 150_000]]);
   await page.locator('[data-clear]').click();
-  await row(page, cheap).waitFor();
+  await scrolledTo(page, row(page, cheap));
 
   // In another tab, from the address alone and from what was saved; on a phone's width with everything in reach.
   const other = await browser.tab(home, '/?payout_max=600&q=lamp');
@@ -249,6 +249,7 @@ async function behindTheWindow({ server, browser }) {
     await page.locator('[data-list]').evaluate((list) => list.scrollTo({ top: list.scrollHeight }));
     await page.waitForTimeout(100);
   }
+  await scrolledTo(page, row);
   await row.locator('[data-not-live]').waitFor();
   await browser.shot(page, 'board-behind-the-window');
   await row.locator('[data-accept]').click();

@@ -104,3 +104,19 @@ export function stillMarked(page) {
 
 export const live = (page) => page.locator('[data-link="live"]').waitFor();
 export const rowOf = (page, title) => page.locator('[data-row]').filter({ hasText: title });
+
+/** Looks through the board from its end to its beginning, again and again, until the row is there: only what is near the screen is. */
+export async function scrolledTo(page, row) {
+  const list = page.locator('[data-list]');
+  const until = Date.now() + WAIT_MS;
+  for (let fromEnd = 0; (await row.count()) === 0 && Date.now() < until; fromEnd += 1) {
+    const atTop = await list.evaluate(async (list, fromEnd) => {
+      list.scrollTo({ top: list.scrollHeight - list.clientHeight * (1 + fromEnd / 2) });
+      // Drawn on the frame after the one that hears of it.
+      await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+      return list.scrollTop === 0;
+    }, fromEnd);
+    if (atTop) fromEnd = -1;
+  }
+  await row.waitFor();
+}

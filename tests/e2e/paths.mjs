@@ -195,8 +195,10 @@ async function addsCategory({ server, browser, lang, page, orderer }) {
   const guest = await browser.tab(await browser.person(null, { lang }), `/?category=${slug}`);
   await live(guest);
   assert.match(await guest.locator(`[data-category] option[value="${slug}"]`).innerText(), WORDS[lang].category);
-  await server.post(orderer, `Dig a bed ${lang}`, { category: slug });
+  const bed = await server.post(orderer, `Dig a bed ${lang}`, { category: slug });
   await rowOf(guest, `Dig a bed ${lang}`).waitFor();
+  await server.api(orderer, 'POST', `/api/orders/${bed.id}/cancel`);
+  await rowOf(guest, `Dig a bed ${lang}`).waitFor({ state: 'detached' });
 }
 
 /** Both sides are read, and one of them is paid. */
