@@ -169,7 +169,7 @@ async function signingInAndOut({ browser }) {
   // The other tab learns by itself.
   await other.locator('header [data-balance="earnings"]').waitFor();
   await page.locator('[popovertarget="account-menu"]').click();
-  await page.locator('#account-menu button.item').click();
+  await page.locator('#account-menu button.item').filter({ hasText: 'Sign out' }).click();
   await page.waitForURL('**/login');
   await other.locator('header a[href="/login"]').waitFor();
 
