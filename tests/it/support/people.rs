@@ -38,7 +38,7 @@ impl TestApp {
     /// Many executors in three statements; their names are `Taker 1`, `Taker 2`, …
     pub(crate) async fn executors(&self, count: u64) -> Vec<User> {
         let mut users = sqlx::QueryBuilder::new("insert into users (email, name, password_hash, created_at) ");
-        let batch = random_name();
+        let batch = format!("taker-{}", random_name());
         users.push_values(1..=count, |mut row, number| {
             row.push_bind(format!("{batch}-{number}@users.invalid")).push_bind(format!("Taker {number}")).push("'', utc_timestamp(6)");
         });
