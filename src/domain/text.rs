@@ -31,8 +31,8 @@ pub fn about(text: &str) -> Result<String, Invalid> {
 }
 
 fn running(field: &'static str, text: &str, chars_max: usize) -> Result<String, Invalid> {
-    let text = text.replace("\r\n", "\n");
-    checked(field, &text, chars_max, |c| (c.is_control() && c != '\n' && c != '\t') || is_deceptive(c))
+    fits(field, text, chars_max)?;
+    checked(field, &text.replace("\r\n", "\n"), chars_max, |c| (c.is_control() && c != '\n' && c != '\t') || is_deceptive(c))
 }
 
 /// Running text that must say something.
@@ -72,6 +72,7 @@ pub fn password(field: &'static str, text: &str) -> Result<(), Invalid> {
 }
 
 fn checked(field: &'static str, text: &str, chars_max: usize, refused: impl Fn(char) -> bool) -> Result<String, Invalid> {
+    fits(field, text, chars_max)?;
     let text = text.trim();
     if text.chars().any(refused) {
         return Err(Invalid::new(
@@ -80,10 +81,15 @@ fn checked(field: &'static str, text: &str, chars_max: usize, refused: impl Fn(c
             format!("`{field}` contains control or invisible formatting characters"),
         ));
     }
+    Ok(text.to_owned())
+}
+
+/// Counted as it was sent, spaces around it and all: whoever checks by the description of the API counts so.
+fn fits(field: &'static str, text: &str, chars_max: usize) -> Result<(), Invalid> {
     if text.chars().count() > chars_max {
         return Err(Invalid::new(field, Reason::TooLong, format!("`{field}` must have at most {chars_max} characters")));
     }
-    Ok(text.to_owned())
+    Ok(())
 }
 
 /// Bidirectional overrides and isolates, and the byte order mark: they make a text read as something it is not
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(line("title", "  Привет  ", 160).expect("valid"), "Привет");
         assert!(line("title", &"ы".repeat(160), 160).is_ok());
         assert_eq!(line("title", &"ы".repeat(161), 160).expect_err("long").reason, Reason::TooLong);
+        assert_eq!(line("title", &format!(" {}", "ы".repeat(160)), 160).expect_err("long as it was sent").reason, Reason::TooLong);
         assert_eq!(line("title", " \u{3000} ", 160).expect_err("blank").reason, Reason::Required);
     }
 
